@@ -1,0 +1,3 @@
+//! The outside, behind the ports.
+
+pub mod offline;

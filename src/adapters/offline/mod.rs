@@ -1,0 +1,1 @@
+//! Built-ins that need no key, no network and no download.

@@ -1,0 +1,1 @@
+//! `ytempire.toml` as typed, validated data.

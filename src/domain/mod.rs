@@ -1,0 +1,16 @@
+//! The pure heart: what channels, workflows and stages are, and what may happen to them.
+//!
+//! Why it exists: every decision of the engine is a function from data to data, so that it can be
+//! replayed, tested exhaustively and read without knowing what a socket is.
+//!
+//! Architecture invariant: nothing here touches a clock, a random source, a file, a socket or an
+//! actor, and nothing here imports another module of this crate.
+
+pub mod artifact;
+pub mod failure;
+pub mod ids;
+pub mod narration;
+pub mod script;
+pub mod timeline;
+pub mod timestamp;
+pub mod trend;

@@ -1,0 +1,1 @@
+//! Committed events, handed to whoever follows.

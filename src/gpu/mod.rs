@@ -1,0 +1,1 @@
+//! Who may use the machine's scarce parts, and when.

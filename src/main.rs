@@ -1,0 +1,3 @@
+//! The `ytempire` program.
+
+fn main() {}

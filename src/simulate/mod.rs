@@ -1,0 +1,1 @@
+//! The tree on a paused clock with seeded adapters and faults.
