@@ -6,11 +6,22 @@
 //! Architecture invariant: nothing here touches a clock, a random source, a file, a socket or an
 //! actor, and nothing here imports another module of this crate.
 
+pub mod apply;
 pub mod artifact;
+pub mod channel;
+pub mod command;
+pub mod decide;
+pub mod event;
 pub mod failure;
 pub mod ids;
+pub mod invariants;
 pub mod narration;
+pub mod pending;
+pub mod retry;
 pub mod script;
+pub mod stage;
 pub mod timeline;
 pub mod timestamp;
 pub mod trend;
+pub mod view;
+pub mod workflow;

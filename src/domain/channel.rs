@@ -1,0 +1,79 @@
+//! One channel: what its owner wants it to be, and what has happened in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ChannelId, ChannelName, Generation, WorkflowId};
+use super::timestamp::Timestamp;
+use super::workflow::Workflow;
+
+/// The shape of the picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aspect {
+    /// 16:9.
+    #[default]
+    #[serde(rename = "16:9")]
+    Landscape,
+    /// 9:16.
+    #[serde(rename = "9:16")]
+    Portrait,
+}
+
+/// What a channel's owner wants it to be: everything that shapes a video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChannelProfile {
+    /// Its id.
+    pub id: ChannelId,
+    /// Its name.
+    pub name: ChannelName,
+    /// What it is about, in words; the words are matched against stories.
+    pub niche: String,
+    /// BCP 47 language of its videos.
+    pub language: String,
+    /// Name of the voice.
+    pub voice: String,
+    /// Name of the tone, for example `calm`.
+    pub tone: String,
+    /// Who it speaks to.
+    pub audience: String,
+    /// Name of the palette.
+    pub palette: String,
+    /// Shape of its pictures.
+    pub aspect: Aspect,
+    /// Shortest and longest video.
+    pub video_length: (Duration, Duration),
+    /// Fewest and most scenes.
+    pub scenes: (u32, u32),
+}
+
+/// A topic the channel has used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedTopic {
+    /// Its title when it was used.
+    pub title: String,
+    /// The workflow that used it.
+    pub workflow: WorkflowId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What has happened in a channel: the fold of its events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelState {
+    /// Its name; empty until its first generation.
+    pub name: Option<ChannelName>,
+    /// The generation whose frames are accepted.
+    pub generation: Generation,
+    /// Whether it starts nothing new.
+    pub paused: bool,
+    /// Why its actor was given up, if it was.
+    pub parked: Option<String>,
+    /// Its workflows.
+    pub workflows: BTreeMap<WorkflowId, Workflow>,
+    /// Topics that were used, by key.
+    pub topics: BTreeMap<String, UsedTopic>,
+    /// Fingerprints of source sentences that were used.
+    pub sentences: BTreeSet<u64>,
+}

@@ -1,0 +1,234 @@
+//! What happened. Events are facts: once committed they are never refused and never undone.
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::StageOutput;
+use super::failure::Failure;
+use super::ids::{Attempt, ChannelName, CommandId, Generation, Take, WorkflowId};
+use super::stage::{ParkCause, StageName};
+use super::timestamp::Timestamp;
+use super::workflow::{ContentType, Priority, Publication};
+
+/// One thing that happened in one channel. The time and the channel are in its frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A new incarnation of the channel's actor took over; frames of older ones are refused.
+    GenerationRaised {
+        /// The channel's name, so that the journal can be read without the config.
+        name: ChannelName,
+        /// The new generation.
+        generation: Generation,
+    },
+    /// Somebody asked for a video.
+    WorkflowStarted {
+        /// The new workflow.
+        workflow: WorkflowId,
+        /// The command that asked for it.
+        command: CommandId,
+        /// How its topic is chosen.
+        content_type: ContentType,
+        /// How urgent it is.
+        priority: Priority,
+        /// The topic that was asked for, if any.
+        topic: Option<String>,
+    },
+    /// A topic was chosen; from now on it is used.
+    TrendDetected {
+        /// For which workflow.
+        workflow: WorkflowId,
+        /// The topic's key.
+        key: String,
+        /// Its title.
+        title: String,
+        /// Its score in [0, 1].
+        score: f64,
+    },
+    /// A script is ready; its sentences are used from now on.
+    ContentReady {
+        /// For which workflow.
+        workflow: WorkflowId,
+        /// The video's title.
+        title: String,
+        /// Fingerprints of the script's source sentences.
+        sentences: Vec<u64>,
+    },
+    /// An attempt of a stage was decided.
+    StageStarted {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Which stage.
+        stage: StageName,
+        /// Which attempt: the fence of its outcome.
+        attempt: Attempt,
+        /// Which take.
+        take: Take,
+    },
+    /// An attempt succeeded.
+    StageSucceeded {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Which stage.
+        stage: StageName,
+        /// Which attempt.
+        attempt: Attempt,
+        /// Which take.
+        take: Take,
+        /// What it produced.
+        output: StageOutput,
+    },
+    /// An attempt failed.
+    StageFailed {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Which stage.
+        stage: StageName,
+        /// Which attempt.
+        attempt: Attempt,
+        /// Which take.
+        take: Take,
+        /// How.
+        failure: Failure,
+        /// When it will be tried again; `None` when it will not.
+        retry_at: Option<Timestamp>,
+    },
+    /// A failed stage waits for its next attempt; this retry counts.
+    StageRetrying {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Which stage.
+        stage: StageName,
+        /// The attempt that failed.
+        attempt: Attempt,
+        /// Which take.
+        take: Take,
+        /// When the next attempt may start.
+        retry_at: Timestamp,
+        /// Why the last one failed.
+        failure: Failure,
+    },
+    /// A workflow needs a person.
+    WorkflowParked {
+        /// Which.
+        workflow: WorkflowId,
+        /// At which stage.
+        stage: StageName,
+        /// Why.
+        cause: ParkCause,
+    },
+    /// A person asked for a parked stage anew; a new take begins.
+    WorkflowRetried {
+        /// Which.
+        workflow: WorkflowId,
+        /// The new take.
+        take: Take,
+    },
+    /// A workflow stops before its next stage.
+    WorkflowPaused {
+        /// Which.
+        workflow: WorkflowId,
+    },
+    /// A paused workflow goes on.
+    WorkflowResumed {
+        /// Which.
+        workflow: WorkflowId,
+    },
+    /// A workflow's urgency changed.
+    WorkflowReprioritised {
+        /// Which.
+        workflow: WorkflowId,
+        /// The new priority.
+        priority: Priority,
+    },
+    /// Somebody did not want a workflow any more.
+    WorkflowCancelled {
+        /// Which.
+        workflow: WorkflowId,
+        /// Why.
+        cause: String,
+    },
+    /// A parked workflow was given up by a person.
+    WorkflowFailed {
+        /// Which.
+        workflow: WorkflowId,
+        /// The cause it was parked with.
+        cause: String,
+    },
+    /// The video is published.
+    VideoPublished {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Where it is.
+        publication: Publication,
+    },
+    /// A workflow is complete.
+    WorkflowCompleted {
+        /// Which.
+        workflow: WorkflowId,
+        /// Where its video is.
+        publication: Publication,
+    },
+    /// A channel starts nothing new.
+    ChannelPaused,
+    /// A paused channel goes on.
+    ChannelResumed,
+    /// The channel's actor failed too often and was given up until a person or a restart helps.
+    ChannelParked {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The workflow it is about, if it is about one.
+    #[must_use]
+    pub fn workflow(&self) -> Option<WorkflowId> {
+        match self {
+            Self::WorkflowStarted { workflow, .. }
+            | Self::TrendDetected { workflow, .. }
+            | Self::ContentReady { workflow, .. }
+            | Self::StageStarted { workflow, .. }
+            | Self::StageSucceeded { workflow, .. }
+            | Self::StageFailed { workflow, .. }
+            | Self::StageRetrying { workflow, .. }
+            | Self::WorkflowParked { workflow, .. }
+            | Self::WorkflowRetried { workflow, .. }
+            | Self::WorkflowPaused { workflow }
+            | Self::WorkflowResumed { workflow }
+            | Self::WorkflowReprioritised { workflow, .. }
+            | Self::WorkflowCancelled { workflow, .. }
+            | Self::WorkflowFailed { workflow, .. }
+            | Self::VideoPublished { workflow, .. }
+            | Self::WorkflowCompleted { workflow, .. } => Some(*workflow),
+            Self::GenerationRaised { .. }
+            | Self::ChannelPaused
+            | Self::ChannelResumed
+            | Self::ChannelParked { .. } => None,
+        }
+    }
+
+    /// The event's public type, as feeds and filters name it.
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::GenerationRaised { .. } => "internal",
+            Self::WorkflowStarted { .. } => "workflow.started",
+            Self::TrendDetected { .. } => "trend.detected",
+            Self::ContentReady { .. } => "content.ready",
+            Self::StageStarted { .. } => "stage.started",
+            Self::StageSucceeded { .. } => "stage.succeeded",
+            Self::StageFailed { .. } => "stage.failed",
+            Self::StageRetrying { .. } => "stage.retrying",
+            Self::WorkflowParked { .. } => "workflow.parked",
+            Self::WorkflowRetried { .. } | Self::WorkflowReprioritised { .. } => "audit",
+            Self::WorkflowPaused { .. } => "workflow.paused",
+            Self::WorkflowResumed { .. } => "workflow.resumed",
+            Self::WorkflowCancelled { .. } => "workflow.cancelled",
+            Self::WorkflowFailed { .. } => "workflow.failed",
+            Self::VideoPublished { .. } => "video.published",
+            Self::WorkflowCompleted { .. } => "workflow.completed",
+            Self::ChannelPaused => "channel.paused",
+            Self::ChannelResumed => "channel.resumed",
+            Self::ChannelParked { .. } => "channel.parked",
+        }
+    }
+}
