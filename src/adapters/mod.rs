@@ -1,3 +1,5 @@
 //! The outside, behind the ports.
 
+pub mod durable_file;
 pub mod offline;
+pub mod system;

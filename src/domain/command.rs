@@ -1,5 +1,7 @@
 //! What somebody wants to happen in a channel.
 
+use serde::{Deserialize, Serialize};
+
 use super::artifact::StageOutput;
 use super::failure::Failure;
 use super::ids::{Attempt, CommandId, WorkflowId};
@@ -7,7 +9,7 @@ use super::stage::StageName;
 use super::workflow::{ContentType, Priority, Publication};
 
 /// What a stage found out, beside its files.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Finding {
     /// The trend stage chose a topic.
     Topic {
@@ -32,7 +34,7 @@ pub enum Finding {
 }
 
 /// What a successful attempt hands back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageSuccess {
     /// Its files and small outputs.
     pub output: StageOutput,

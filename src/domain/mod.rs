@@ -20,6 +20,7 @@ pub mod pending;
 pub mod retry;
 pub mod script;
 pub mod stage;
+pub mod ticket;
 pub mod timeline;
 pub mod timestamp;
 pub mod trend;

@@ -1,0 +1,256 @@
+//! The artifact store as a local folder.
+//!
+//! Layout: `<root>/content/<first two digits>/<digest>` for content, and
+//! `<root>/work/<workflow>/<key>/` for work under way, with `finished` in it once it is done.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+
+use crate::adapters::durable_file::{sync_folder, write_durably};
+use crate::domain::artifact::{Artifact, Body, Digest, MAX_INLINE_BYTES};
+use crate::domain::failure::Failure;
+use crate::domain::ids::WorkflowId;
+use crate::ports::artifacts::ArtifactStore;
+
+/// Artifacts in a local folder.
+#[derive(Debug, Clone)]
+pub struct LocalArtifacts {
+    root: PathBuf,
+}
+
+impl LocalArtifacts {
+    /// A store in `root`; the folder is made when something is kept.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn bench_path(&self, workflow: WorkflowId, key: Digest) -> PathBuf {
+        self.root.join("work").join(workflow.to_string()).join(key.to_string())
+    }
+
+    fn content_path(&self, digest: Digest) -> PathBuf {
+        let name = digest.to_string();
+        let shelf: String = name.chars().take(2).collect();
+        self.root.join("content").join(shelf).join(name)
+    }
+}
+
+/// The failure for an I/O error at `path`: a full disk may have room later, the rest may pass too.
+pub(super) fn io_failure(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    );
+    let (code, remedy) = if full {
+        ("disk_full", "; free some space or give the data folder a larger disk")
+    } else {
+        ("file_error", "")
+    };
+    Failure::transient(code, format!("cannot {what} {}: {error}{remedy}", path.display()))
+}
+
+/// Runs blocking file work off the runtime's threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::interrupted("the node is stopping")),
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for LocalArtifacts {
+    async fn workbench(&self, workflow: WorkflowId, key: Digest) -> Result<PathBuf, Failure> {
+        let path = self.bench_path(workflow, key);
+        blocking(move || {
+            fs::create_dir_all(&path).map_err(|error| io_failure("make", &path, &error))?;
+            Ok(path)
+        })
+        .await
+    }
+
+    async fn finished(
+        &self,
+        workflow: WorkflowId,
+        key: Digest,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.bench_path(workflow, key).join("finished");
+        blocking(move || match fs::read(&path) {
+            Ok(record) => Ok(Some(record)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_failure("read", &path, &error)),
+        })
+        .await
+    }
+
+    async fn finish(
+        &self,
+        workflow: WorkflowId,
+        key: Digest,
+        record: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let path = self.bench_path(workflow, key).join("finished");
+        blocking(move || {
+            write_durably(&path, &record).map_err(|error| io_failure("write", &path, &error))
+        })
+        .await
+    }
+
+    async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<Artifact, Failure> {
+        let digest = Digest::of(&bytes);
+        let artifact =
+            |body| Artifact { name: name.to_owned(), digest, bytes: bytes.len() as u64, body };
+        if bytes.len() <= MAX_INLINE_BYTES {
+            return Ok(artifact(Body::Inline(bytes.clone())));
+        }
+        let stored = artifact(Body::Stored);
+        let path = self.content_path(digest);
+        blocking(move || {
+            if path.exists() {
+                return Ok(());
+            }
+            write_durably(&path, &bytes).map_err(|error| io_failure("write", &path, &error))
+        })
+        .await?;
+        Ok(stored)
+    }
+
+    async fn adopt(&self, name: &str, path: &Path) -> Result<Artifact, Failure> {
+        let store = self.clone();
+        let name = name.to_owned();
+        let source = path.to_owned();
+        blocking(move || store.adopt_file(name, &source)).await
+    }
+
+    async fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, Failure> {
+        if let Body::Inline(bytes) = &artifact.body {
+            return Ok(bytes.clone());
+        }
+        let path = self.content_path(artifact.digest);
+        let digest = artifact.digest;
+        blocking(move || {
+            let bytes = fs::read(&path).map_err(|error| gone(&path, &error))?;
+            if Digest::of(&bytes) == digest {
+                return Ok(bytes);
+            }
+            let message =
+                format!("the artifact {} is damaged; retry the stage that made it", path.display());
+            Err(Failure::permanent("artifact_damaged", message))
+        })
+        .await
+    }
+
+    async fn path(&self, artifact: &Artifact) -> Result<PathBuf, Failure> {
+        let path = self.content_path(artifact.digest);
+        blocking(move || {
+            fs::metadata(&path).map_err(|error| gone(&path, &error))?;
+            Ok(path)
+        })
+        .await
+    }
+
+    async fn clear_workbenches(&self, workflow: WorkflowId) -> Result<(), Failure> {
+        let path = self.root.join("work").join(workflow.to_string());
+        blocking(move || match fs::remove_dir_all(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io_failure("remove", &path, &error)),
+        })
+        .await
+    }
+}
+
+fn gone(path: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        let message =
+            format!("the artifact {} is gone; retry the stage that made it", path.display());
+        return Failure::permanent("artifact_missing", message);
+    }
+    io_failure("read", path, error)
+}
+
+impl LocalArtifacts {
+    /// Links (or copies, across file systems) a synced file into the store.
+    fn adopt_file(&self, name: String, source: &Path) -> Result<Artifact, Failure> {
+        let failed = |what: &str, path: &Path| {
+            let (what, path) = (what.to_owned(), path.to_owned());
+            move |error: io::Error| io_failure(&what, &path, &error)
+        };
+        let mut hasher = blake3::Hasher::new();
+        let file = fs::File::open(source).map_err(failed("open", source))?;
+        hasher.update_reader(&file).map_err(failed("read", source))?;
+        file.sync_all().map_err(failed("sync", source))?;
+        let bytes = file.metadata().map_err(failed("read", source))?.len();
+        let digest = Digest(*hasher.finalize().as_bytes());
+        let target = self.content_path(digest);
+        let shelf = target.parent().unwrap_or(&self.root);
+        fs::create_dir_all(shelf).map_err(failed("make", shelf))?;
+        match fs::hard_link(source, &target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => {
+                let content = fs::read(source).map_err(failed("read", source))?;
+                write_durably(&target, &content).map_err(failed("write", &target))?;
+            }
+        }
+        sync_folder(shelf).map_err(failed("sync", shelf))?;
+        Ok(Artifact { name, digest, bytes, body: Body::Stored })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, LocalArtifacts) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalArtifacts::new(folder.path().join("artifacts"));
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn small_outputs_travel_inside_and_large_ones_become_files() {
+        let (_folder, store) = store();
+        let small = store.put("a", vec![1; MAX_INLINE_BYTES]).await.unwrap();
+        assert!(matches!(small.body, Body::Inline(_)));
+        let large = store.put("b", vec![2; MAX_INLINE_BYTES + 1]).await.unwrap();
+        assert_eq!(large.body, Body::Stored);
+        assert_eq!(store.read(&large).await.unwrap(), vec![2; MAX_INLINE_BYTES + 1]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_or_missing_file_is_noticed() {
+        let (_folder, store) = store();
+        let artifact = store.put("b", vec![2; 20_000]).await.unwrap();
+        let path = store.path(&artifact).await.unwrap();
+        fs::write(&path, b"other").unwrap();
+        assert_eq!(store.read(&artifact).await.unwrap_err().code, "artifact_damaged");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(store.read(&artifact).await.unwrap_err().code, "artifact_missing");
+    }
+
+    #[tokio::test]
+    async fn finished_work_is_found_again_until_it_is_cleared() {
+        let (_folder, store) = store();
+        let workflow = WorkflowId(Uuid::from_u128(1));
+        let key = Digest::of(b"key");
+        assert_eq!(store.finished(workflow, key).await.unwrap(), None);
+        let bench = store.workbench(workflow, key).await.unwrap();
+        fs::write(bench.join("out"), b"content").unwrap();
+        let first = store.adopt("out", &bench.join("out")).await.unwrap();
+        let second = store.adopt("out", &bench.join("out")).await.unwrap();
+        assert_eq!(first, second);
+        store.finish(workflow, key, b"record".to_vec()).await.unwrap();
+        assert_eq!(store.finished(workflow, key).await.unwrap(), Some(b"record".to_vec()));
+        store.clear_workbenches(workflow).await.unwrap();
+        assert_eq!(store.finished(workflow, key).await.unwrap(), None);
+        assert_eq!(store.read(&first).await.unwrap(), b"content");
+    }
+}
