@@ -1,1 +1,13 @@
 //! The actors: thin shells around the pure domain.
+//!
+//! Reading order: `messages`, `channel` (with `channel_commit` and `channel_stages`), `stage` (the
+//! shell, with `stage_work` and `stage_run`), then the five stages in the order of the work.
+
+pub mod channel;
+mod channel_commit;
+mod channel_stages;
+pub mod journal_keeper;
+pub mod messages;
+pub mod stage;
+mod stage_run;
+pub mod stage_work;

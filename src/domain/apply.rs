@@ -34,9 +34,10 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
             };
             state.workflows.insert(*workflow, started);
         }
-        Event::TrendDetected { workflow, key, title, .. } => {
-            let used = UsedTopic { title: title.clone(), workflow: *workflow, at };
-            state.topics.insert(key.clone(), used);
+        Event::TrendDetected { workflow, profile, title, .. } => {
+            let (title, profile) = (title.clone(), profile.clone());
+            let key = profile.key.clone();
+            state.topics.insert(key, UsedTopic { title, profile, workflow: *workflow, at });
         }
         Event::ContentReady { workflow, title, sentences } => {
             state.sentences.extend(sentences);

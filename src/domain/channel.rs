@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ChannelId, ChannelName, Generation, WorkflowId};
 use super::timestamp::Timestamp;
+use super::trend::TopicProfile;
 use super::workflow::Workflow;
 
 /// The shape of the picture.
@@ -53,6 +54,8 @@ pub struct ChannelProfile {
 pub struct UsedTopic {
     /// Its title when it was used.
     pub title: String,
+    /// What it is about.
+    pub profile: TopicProfile,
     /// The workflow that used it.
     pub workflow: WorkflowId,
     /// When.

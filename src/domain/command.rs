@@ -6,6 +6,7 @@ use super::artifact::StageOutput;
 use super::failure::Failure;
 use super::ids::{Attempt, CommandId, WorkflowId};
 use super::stage::StageName;
+use super::trend::TopicProfile;
 use super::workflow::{ContentType, Priority, Publication};
 
 /// What a stage found out, beside its files.
@@ -13,8 +14,8 @@ use super::workflow::{ContentType, Priority, Publication};
 pub enum Finding {
     /// The trend stage chose a topic.
     Topic {
-        /// The topic's key.
-        key: String,
+        /// What it is about; holds its key.
+        profile: TopicProfile,
         /// Its title.
         title: String,
         /// Its score in [0, 1].

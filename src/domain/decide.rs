@@ -142,8 +142,8 @@ fn topic_taken_by_another(
     id: WorkflowId,
     finding: &Finding,
 ) -> Option<Failure> {
-    let Finding::Topic { key, title, .. } = finding else { return None };
-    let used = state.topics.get(key)?;
+    let Finding::Topic { profile, title, .. } = finding else { return None };
+    let used = state.topics.get(&profile.key)?;
     if used.workflow == id {
         return None;
     }
@@ -167,9 +167,9 @@ fn succeeded(
         output: success.output.clone(),
     }];
     match &success.finding {
-        Finding::Topic { key, title, score } => events.push(Event::TrendDetected {
+        Finding::Topic { profile, title, score } => events.push(Event::TrendDetected {
             workflow: id,
-            key: key.clone(),
+            profile: profile.clone(),
             title: title.clone(),
             score: *score,
         }),

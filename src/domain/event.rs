@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::ids::{Attempt, ChannelName, CommandId, Generation, Take, WorkflowId};
 use super::stage::{ParkCause, StageName};
 use super::timestamp::Timestamp;
+use super::trend::TopicProfile;
 use super::workflow::{ContentType, Priority, Publication};
 
 /// One thing that happened in one channel. The time and the channel are in its frame.
@@ -36,8 +37,8 @@ pub enum Event {
     TrendDetected {
         /// For which workflow.
         workflow: WorkflowId,
-        /// The topic's key.
-        key: String,
+        /// What it is about; holds its key.
+        profile: TopicProfile,
         /// Its title.
         title: String,
         /// Its score in [0, 1].

@@ -38,6 +38,20 @@ pub struct ScorePart {
     pub weight: f64,
 }
 
+/// What a topic is about: enough of it to recognise the same story in other words. Kept for every
+/// topic that a channel has used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicProfile {
+    /// The topic's key.
+    pub key: String,
+    /// Its stories' titles, in one line.
+    pub titles: String,
+    /// Its tags in lower case, the first of each story before the others.
+    pub tags: Vec<String>,
+    /// How often its commonest words occur, those of titles counted thrice; at most 80.
+    pub words: Vec<(String, u32)>,
+}
+
 /// One thing that is talked about: the same story, merged over sources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Topic {

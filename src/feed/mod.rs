@@ -1,1 +1,7 @@
-//! Committed events, handed to whoever follows.
+//! Committed events and ticks, handed to whoever follows.
+//!
+//! Architecture invariant: the feed never slows the journal or an actor down: a follower that falls
+//! behind loses ticks, and is told that it must start over from the fold.
+
+pub mod actor;
+pub mod hub;

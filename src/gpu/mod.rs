@@ -3,3 +3,4 @@
 //! Read `arbiter` (the policy, pure) first, then `broker` (the actor that carries it out).
 
 pub mod arbiter;
+pub mod broker;

@@ -20,6 +20,10 @@ pub struct ScenePicture {
     pub motion: Motion,
     /// What must stay in view.
     pub focus: Option<Focus>,
+    /// Width of the background in pixels; larger than the frame, so that it can move.
+    pub width: u32,
+    /// Height of the background in pixels.
+    pub height: u32,
     /// How it was made, for provenance.
     pub made_by: String,
 }

@@ -22,8 +22,10 @@ pub struct Release {
     pub workflow: WorkflowId,
     /// The files: name in the release and where the content is now.
     pub files: Vec<(String, FileContent)>,
-    /// The contents of `metadata.json` without `published_at`, which the platform adds.
+    /// What is said about the video, without `published_at`, which the platform adds.
     pub metadata: Value,
+    /// Where everything comes from, without `digests`, which the platform adds.
+    pub provenance: Value,
 }
 
 /// Where a released file's content is.

@@ -1,0 +1,275 @@
+//! The ChannelActor: the only writer of its channel.
+//!
+//! It takes commands, decides them, applies the events at once and goes on; replies and effects
+//! leave in sequence order when the journal has acknowledged the frame. It is the parent of the
+//! channel's stage actors.
+//!
+//! Architecture invariant: no effect before its frame is durable (D2): effects are computed from
+//! the fold of committed frames, never from the state that runs ahead of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::channel_commit::InFlight;
+use super::channel_stages::{Dispatched, StageChild};
+use super::messages::ChannelMsg;
+use super::stage_work::{StageTools, StageWork};
+use crate::domain::channel::ChannelState;
+use crate::domain::command::Command;
+use crate::domain::event::Event;
+use crate::domain::ids::{Generation, WorkflowId};
+use crate::domain::retry::Policies;
+use crate::domain::stage::StageName;
+use crate::domain::timestamp::Timestamp;
+use crate::journal::fold::Fold;
+use crate::journal::frame::FrameKind;
+use crate::journal::queue::JournalHandle;
+use crate::journal::record::{self, Commit, SCHEMA};
+use crate::journal::writer::{AppendError, AppendRequest, Reply as AppendReply};
+use crate::ports::clock::Entropy;
+use crate::supervision::envelope::{Envelope, Mailbox, Trace};
+use crate::supervision::handle::Handle;
+use crate::supervision::intensity::RestartPolicy;
+use crate::supervision::observe::Registry;
+use crate::supervision::path::Incarnation;
+
+/// How often a new incarnation tries to get past one that is still writing.
+const GENERATION_TRIES: u32 = 5;
+
+/// What a channel's actor works with.
+#[derive(Clone)]
+pub struct ChannelParts {
+    /// Its own handle.
+    pub handle: Handle<ChannelMsg>,
+    /// The way to the journal.
+    pub journal: JournalHandle,
+    /// The fold of committed frames.
+    pub fold: Arc<Fold>,
+    /// The limits of the stages.
+    pub policies: Arc<Policies>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the stages may use; it holds the channel's profile and the clock.
+    pub tools: StageTools,
+    /// The work of each stage.
+    pub works: BTreeMap<StageName, Arc<dyn StageWork>>,
+    /// Who is in the tree.
+    pub registry: Arc<Registry>,
+    /// How often a stage's actor may fail.
+    pub stage_policy: RestartPolicy,
+}
+
+/// The actor of one channel.
+pub struct ChannelActor {
+    pub(super) parts: ChannelParts,
+    incarnation: Incarnation,
+}
+
+/// One life of the actor.
+pub struct ChannelLife {
+    /// Its own mailbox.
+    pub(super) me: Mailbox<ChannelMsg>,
+    /// Its own cell, the parent of the stages.
+    pub(super) cell: ActorCell,
+    /// The state as decided; the journal may be behind.
+    pub(super) state: ChannelState,
+    /// The fence of its frames.
+    pub(super) generation: Generation,
+    /// Frames that the journal has not acknowledged, oldest first.
+    pub(super) in_flight: VecDeque<InFlight>,
+    /// The stages' actors, as far as they were needed.
+    pub(super) stages: BTreeMap<StageName, StageChild>,
+    /// What the stages were given.
+    pub(super) dispatched: BTreeMap<WorkflowId, Dispatched>,
+    /// When workflows must be looked at again.
+    pub(super) wakes: BTreeMap<WorkflowId, Timestamp>,
+    alarm: Option<AbortHandle>,
+    began: Instant,
+}
+
+impl ChannelLife {
+    /// Milliseconds of this life, on the monotonic clock.
+    pub(super) fn lived_ms(&self) -> u64 {
+        let lived = Instant::now().saturating_duration_since(self.began);
+        u64::try_from(lived.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for ChannelLife {
+    fn drop(&mut self) {
+        if let Some(alarm) = &self.alarm {
+            alarm.abort();
+        }
+    }
+}
+
+impl ChannelActor {
+    /// Life `incarnation` of the actor.
+    #[must_use]
+    pub fn new(parts: ChannelParts, incarnation: Incarnation) -> Self {
+        Self { parts, incarnation }
+    }
+
+    /// Now, on the wall clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.tools.clock.now()
+    }
+
+    /// Fences every earlier incarnation off: once this frame is acknowledged, none of their frames
+    /// is accepted any more, and the fold holds all that ever will be.
+    async fn raise_generation(&self) -> Result<Generation, AppendError> {
+        let channel = self.parts.tools.profile.id;
+        let mut outcome = Err(AppendError::Closed);
+        for _ in 0..GENERATION_TRIES {
+            let generation = Generation(self.parts.fold.read(channel, |s| s.generation.0) + 1);
+            let name = self.parts.tools.profile.name.clone();
+            let commit = Commit {
+                channel,
+                generation,
+                at: self.now(),
+                correlation: None,
+                events: vec![Event::GenerationRaised { name, generation }],
+            };
+            let payload = record::encode(&commit).map_err(|_| AppendError::Empty)?;
+            let (reply, acknowledged) = AppendReply::channel();
+            self.parts.journal.append(AppendRequest {
+                channel,
+                generation,
+                kind: FrameKind::Generation,
+                schema: SCHEMA,
+                count: 1,
+                payload,
+                reply,
+            });
+            outcome = match acknowledged.await {
+                Ok(Ok(_)) => return Ok(generation),
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(AppendError::Closed),
+            };
+            if !matches!(outcome, Err(AppendError::StaleGeneration { .. })) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Wakes the actor when the next deadline comes, or at the next re-check of the clock.
+    pub(super) fn set_alarm(&self, life: &mut ChannelLife) {
+        if let Some(alarm) = life.alarm.take() {
+            alarm.abort();
+        }
+        let Some(first) = life.wakes.values().min() else { return };
+        let wait = first.since(self.now()).min(super::messages::RECHECK);
+        let me = life.me.clone();
+        let alarm = tokio::spawn(async move {
+            tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
+            // An actor that ended needs no alarm.
+            let _ = me.cast(Trace::default(), ChannelMsg::Wake);
+        });
+        life.alarm = Some(alarm.abort_handle());
+    }
+
+    async fn take(
+        &self,
+        life: &mut ChannelLife,
+        message: ChannelMsg,
+        trace: Trace,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ChannelMsg::Command { command, id, reply } => {
+                self.decide(life, &command, id, reply, trace)?;
+            }
+            ChannelMsg::Committed(outcome) => {
+                let touched = Self::acknowledge(life, outcome)?;
+                self.reconcile(life, touched).await?;
+            }
+            ChannelMsg::Stage { stage, report } => {
+                self.stage_reported(life, stage, report, trace)?;
+            }
+            ChannelMsg::Wake => {
+                self.decide(life, &Command::Wake, None, None, trace)?;
+                self.reconcile_all(life).await?;
+            }
+            ChannelMsg::CheckAccepted(ticket) => self.check_accepted(life, ticket).await?,
+            ChannelMsg::Respawn(stage) => self.respawn(life, stage).await?,
+        }
+        self.set_alarm(life);
+        Ok(())
+    }
+
+    /// Looks at every workflow: after a start, and whenever time has passed.
+    async fn reconcile_all(&self, life: &mut ChannelLife) -> Result<(), ActorProcessingErr> {
+        let channel = self.parts.tools.profile.id;
+        let mut workflows: BTreeSet<WorkflowId> = self.parts.fold.read(channel, |state| {
+            let live = state.workflows.values().filter(|workflow| workflow.is_live());
+            live.map(|workflow| workflow.id).collect()
+        });
+        workflows.extend(life.dispatched.keys());
+        self.reconcile(life, workflows).await
+    }
+}
+
+impl Actor for ChannelActor {
+    type Msg = Envelope<ChannelMsg>;
+    type State = ChannelLife;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        (): (),
+    ) -> Result<ChannelLife, ActorProcessingErr> {
+        let generation = self.raise_generation().await?;
+        let state = self.parts.fold.state(self.parts.tools.profile.id);
+        let stats = Arc::clone(self.parts.handle.entry().stats());
+        let mut life = ChannelLife {
+            me: Mailbox::new(myself.clone(), stats, self.incarnation),
+            cell: myself.get_cell(),
+            state,
+            generation,
+            in_flight: VecDeque::new(),
+            stages: BTreeMap::new(),
+            dispatched: BTreeMap::new(),
+            wakes: BTreeMap::new(),
+            alarm: None,
+            began: Instant::now(),
+        };
+        self.decide(&mut life, &Command::Recover, None, None, Trace::default())?;
+        life.me.cast(Trace::default(), ChannelMsg::Wake).map_err(|error| error.to_string())?;
+        Ok(life)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        life: &mut ChannelLife,
+    ) -> Result<(), ActorProcessingErr> {
+        let (handling, message) = envelope.open();
+        self.take(life, message, handling.trace()).await
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        life: &mut ChannelLife,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(cell, _, reason) => {
+                let killed = reason.as_deref() == Some("killed");
+                let failure = killed.then(|| "killed".to_owned());
+                self.stage_ended(life, cell.get_id(), failure)
+            }
+            SupervisionEvent::ActorFailed(cell, error) => {
+                self.stage_ended(life, cell.get_id(), Some(error.to_string()))
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => Ok(()),
+        }
+    }
+}

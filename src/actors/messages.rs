@@ -1,0 +1,155 @@
+//! What the actors say to each other.
+//!
+//! Architecture invariant: messages carry values, never a reference into an actor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::domain::artifact::StageOutput;
+use crate::domain::channel::UsedTopic;
+use crate::domain::command::{Command, Rejection, StageSuccess};
+use crate::domain::failure::Failure;
+use crate::domain::ids::{CommandId, Seq};
+use crate::domain::retry::StagePolicy;
+use crate::domain::stage::StageName;
+use crate::domain::ticket::Ticket;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::workflow::{ContentType, Priority};
+use crate::journal::writer::{AppendError, Committed};
+use crate::supervision::envelope::{Kind, Reply};
+
+/// One attempt of a stage, with everything it may need.
+#[derive(Debug, Clone)]
+pub struct StageJob {
+    /// Which attempt.
+    pub ticket: Ticket,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it was decided.
+    pub since: Timestamp,
+    /// How its topic is chosen.
+    pub content_type: ContentType,
+    /// The topic somebody asked for.
+    pub requested_topic: Option<String>,
+    /// What the stages before it produced.
+    pub inputs: BTreeMap<StageName, StageOutput>,
+    /// Topics the channel has used.
+    pub used_topics: BTreeMap<String, UsedTopic>,
+    /// Fingerprints of source sentences the channel has used.
+    pub used_sentences: BTreeSet<u64>,
+    /// Its limits.
+    pub policy: StagePolicy,
+}
+
+/// What a stage's actor is told.
+#[derive(Debug)]
+pub enum StageMsg {
+    /// Carry this out; from its channel only.
+    Run(Box<StageJob>),
+    /// Stop this at once; from its channel only.
+    Cancel(Ticket),
+    /// Nothing is to do: stop, unless something came in between.
+    Passivate,
+    /// A job of this actor is over.
+    Finished {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        result: Box<Result<StageSuccess, Failure>>,
+    },
+    /// Look whether there is anything to do.
+    CheckIdle,
+}
+
+impl Kind for StageMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Cancel(_) => "cancel",
+            Self::Passivate => "passivate",
+            Self::Finished { .. } => "finished",
+            Self::CheckIdle => "check_idle",
+        }
+    }
+}
+
+/// What a stage's actor says to its channel.
+#[derive(Debug)]
+pub enum StageReport {
+    /// The job is taken; from now on the stage answers for its outcome.
+    Accepted(Ticket),
+    /// The job is over.
+    Outcome {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        result: Box<Result<StageSuccess, Failure>>,
+    },
+    /// Nothing has been to do for a while.
+    Idle,
+}
+
+/// The answer to a command.
+pub type CommandReply = Result<Seq, CommandError>;
+
+/// Why a command has no effect.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommandError {
+    /// It was decided against.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// It could not be made durable.
+    #[error(transparent)]
+    NotDurable(#[from] AppendError),
+}
+
+/// What a channel's actor is told.
+#[derive(Debug)]
+pub enum ChannelMsg {
+    /// Somebody wants something.
+    Command {
+        /// What.
+        command: Command,
+        /// Its id, if it has one, for whoever follows the events.
+        id: Option<CommandId>,
+        /// Where the answer goes, once it is durable.
+        reply: Option<Reply<CommandReply>>,
+    },
+    /// The oldest frame under way was acknowledged, or refused.
+    Committed(Result<Committed, AppendError>),
+    /// A stage's actor has something to say.
+    Stage {
+        /// Which.
+        stage: StageName,
+        /// What.
+        report: StageReport,
+    },
+    /// A deadline may have passed.
+    Wake,
+    /// A job may not have been accepted.
+    CheckAccepted(Ticket),
+    /// The back-off of a stage's actor is over.
+    Respawn(StageName),
+}
+
+impl Kind for ChannelMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Command { .. } => "command",
+            Self::Committed(_) => "committed",
+            Self::Stage { .. } => "stage_report",
+            Self::Wake => "wake",
+            Self::CheckAccepted(_) => "check_accepted",
+            Self::Respawn(_) => "respawn",
+        }
+    }
+}
+
+/// A stage's actor must accept a job within this time, or it is taken for dead.
+pub const ACCEPT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A stage's actor without a job for this long is passivated.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(300);
+
+/// Wall-clock deadlines are looked at again at least this often, because clocks jump.
+pub const RECHECK: Duration = Duration::from_secs(30);

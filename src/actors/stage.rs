@@ -1,0 +1,178 @@
+//! The shell that all stage actors share: it carries out jobs and reports one outcome for each.
+//!
+//! A job is accepted, looked up (work finished before a crash is not done again), leased, limited
+//! in time, done, recorded, and reported. What a stage does in particular is its [`StageWork`].
+//!
+//! Architecture invariant: the handler never awaits the work; every accepted job has exactly one
+//! outcome unless its channel cancelled it; when the shell dies its jobs are aborted with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::{AbortHandle, JoinError};
+use tokio_util::sync::CancellationToken;
+
+use super::messages::{ChannelMsg, IDLE_LIMIT, StageJob, StageMsg, StageReport};
+use super::stage_run::carry_out;
+use super::stage_work::{StageTools, StageWork};
+use crate::domain::command::StageSuccess;
+use crate::domain::failure::Failure;
+use crate::domain::ticket::Ticket;
+use crate::supervision::envelope::{Envelope, Handling, Mailbox, Trace};
+use crate::supervision::handle::Handle;
+
+/// What the shell of one stage of one channel needs.
+#[derive(Clone)]
+pub struct StageShell {
+    /// What the stage does.
+    pub work: Arc<dyn StageWork>,
+    /// What it may use.
+    pub tools: StageTools,
+    /// Its own handle.
+    pub handle: Handle<StageMsg>,
+    /// The channel's actor that spawned it: reports of this life go to that life.
+    pub channel: Mailbox<ChannelMsg>,
+}
+
+/// A job under way.
+#[derive(Debug)]
+struct Running {
+    cancel: CancellationToken,
+    abort: AbortHandle,
+}
+
+/// What the shell carries.
+#[derive(Debug, Default)]
+pub struct Carried {
+    jobs: BTreeMap<Ticket, Running>,
+    idle_check: Option<AbortHandle>,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        for running in self.jobs.values() {
+            running.abort.abort();
+        }
+        if let Some(check) = &self.idle_check {
+            check.abort();
+        }
+    }
+}
+
+impl Actor for StageShell {
+    type Msg = Envelope<StageMsg>;
+    type State = Carried;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        (): (),
+    ) -> Result<Carried, ActorProcessingErr> {
+        Ok(Carried::default())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        carried: &mut Carried,
+    ) -> Result<(), ActorProcessingErr> {
+        let (handling, message) = envelope.open();
+        match message {
+            StageMsg::Run(job) => self.run(&handling, carried, *job),
+            StageMsg::Cancel(ticket) => {
+                if let Some(running) = carried.jobs.remove(&ticket) {
+                    running.cancel.cancel();
+                    running.abort.abort();
+                }
+            }
+            StageMsg::Finished { ticket, result } => {
+                if carried.jobs.remove(&ticket).is_some() {
+                    self.report(&handling, StageReport::Outcome { ticket, result });
+                }
+            }
+            StageMsg::CheckIdle if carried.jobs.is_empty() => {
+                self.report(&handling, StageReport::Idle);
+            }
+            StageMsg::Passivate if carried.jobs.is_empty() => {
+                myself.stop(Some("passivated".to_owned()));
+            }
+            StageMsg::CheckIdle | StageMsg::Passivate => {}
+        }
+        self.watch_idleness(carried);
+        Ok(())
+    }
+}
+
+impl StageShell {
+    fn report(&self, handling: &Handling, report: StageReport) {
+        let message = ChannelMsg::Stage { stage: self.work.stage(), report };
+        // A channel that ended takes its stages with it.
+        let _ = self.channel.cast(handling.trace(), message);
+    }
+
+    fn run(&self, handling: &Handling, carried: &mut Carried, job: StageJob) {
+        let ticket = job.ticket;
+        self.report(handling, StageReport::Accepted(ticket));
+        if carried.jobs.contains_key(&ticket) {
+            return;
+        }
+        let cancel = CancellationToken::new();
+        let work = Arc::clone(&self.work);
+        let tools = self.tools.clone();
+        let token = cancel.clone();
+        let task = tokio::spawn(async move { carry_out(&*work, &tools, &job, &token).await });
+        let abort = task.abort_handle();
+        let handle = self.handle.clone();
+        let trace = handling.trace();
+        tokio::spawn(async move {
+            let result = Box::new(outcome_of(task.await));
+            // If the shell died in the meantime, its channel has booked the job as failed.
+            let _ = handle.cast(trace, StageMsg::Finished { ticket, result });
+        });
+        carried.jobs.insert(ticket, Running { cancel, abort });
+    }
+
+    /// Wakes the shell once, after it has had nothing to do for a while.
+    fn watch_idleness(&self, carried: &mut Carried) {
+        if let Some(check) = carried.idle_check.take() {
+            check.abort();
+        }
+        if !carried.jobs.is_empty() {
+            return;
+        }
+        let handle = self.handle.clone();
+        let check = tokio::spawn(after(IDLE_LIMIT, move || {
+            // A shell that ended is not idle any more.
+            let _ = handle.cast(Trace::default(), StageMsg::CheckIdle);
+        }));
+        carried.idle_check = Some(check.abort_handle());
+    }
+}
+
+async fn after(wait: Duration, then: impl FnOnce() + Send) {
+    tokio::time::sleep(wait).await;
+    then();
+}
+
+/// A panic of the work is a failure of the attempt, not of the actor.
+fn outcome_of(
+    joined: Result<Result<StageSuccess, Failure>, JoinError>,
+) -> Result<StageSuccess, Failure> {
+    match joined {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => {
+            let panic = error.into_panic();
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no text");
+            Err(Failure::transient("stage_panicked", format!("the stage panicked: {text}")))
+        }
+        Err(_) => Err(Failure::cancelled("the work was aborted")),
+    }
+}

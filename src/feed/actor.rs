@@ -1,0 +1,55 @@
+//! The actor that brings commits from the fold to the hub.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::AbortHandle;
+
+use super::hub::{FeedHub, FeedItem};
+use crate::journal::fold::Fold;
+
+/// Brings commits from the fold to the hub.
+#[derive(Debug, Clone)]
+pub struct FeedActor {
+    /// Where commits come from.
+    pub fold: Arc<Fold>,
+    /// Where they go.
+    pub hub: FeedHub,
+}
+
+/// The forwarding under way; dropping it ends it.
+#[derive(Debug)]
+pub struct Forwarding(AbortHandle);
+
+impl Drop for Forwarding {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Actor for FeedActor {
+    type Msg = ();
+    type State = Forwarding;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<()>,
+        (): (),
+    ) -> Result<Forwarding, ActorProcessingErr> {
+        let mut commits = self.fold.subscribe();
+        let hub = self.hub.clone();
+        let forwarding = tokio::spawn(async move {
+            loop {
+                match commits.recv().await {
+                    Ok(commit) => hub.publish(FeedItem::Committed(commit)),
+                    // Followers see the gap in the sequence numbers and start over.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        Ok(Forwarding(forwarding.abort_handle()))
+    }
+}

@@ -1,0 +1,76 @@
+//! The execution log: one line for every start and every end of a stage's work, so that a person
+//! (and the kill drill) can count what was really carried out.
+//!
+//! Architecture invariant: append-only, one `write` per line, so that lines of several processes
+//! never mix; nothing reads it.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::domain::ids::{Attempt, Take, WorkflowId};
+use crate::domain::stage::StageName;
+use crate::domain::ticket::Ticket;
+use crate::domain::timestamp::Timestamp;
+
+/// Where in the work a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The work begins.
+    Start,
+    /// The work is finished and its result recorded.
+    End,
+}
+
+#[derive(Serialize)]
+struct Line {
+    at: Timestamp,
+    pid: u32,
+    workflow: WorkflowId,
+    stage: StageName,
+    take: Take,
+    attempt: Attempt,
+    phase: Phase,
+}
+
+/// The log file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionLog {
+    path: PathBuf,
+}
+
+impl ExecutionLog {
+    /// A log at `path`; the file is made with the first line.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn append(&self, at: Timestamp, ticket: &Ticket, phase: Phase) -> io::Result<()> {
+        let line = Line {
+            at,
+            pid: std::process::id(),
+            workflow: ticket.workflow,
+            stage: ticket.stage,
+            take: ticket.take,
+            attempt: ticket.attempt,
+            phase,
+        };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&text)
+    }
+}

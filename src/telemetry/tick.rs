@@ -1,0 +1,32 @@
+//! Ticks: news that may be lost, about work that is under way.
+
+use std::sync::Arc;
+
+use crate::domain::ids::ChannelName;
+use crate::domain::ticket::Ticket;
+
+/// News without a sequence number.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tick {
+    /// A stage is this far.
+    StageProgressed {
+        /// In which channel.
+        channel: ChannelName,
+        /// Which attempt.
+        ticket: Ticket,
+        /// A fraction in [0, 1].
+        done: f64,
+        /// A few words.
+        note: String,
+    },
+    /// A source of a channel could not be read, or not wholly.
+    SourceProblem {
+        /// In which channel.
+        channel: ChannelName,
+        /// What was wrong and what to do.
+        message: String,
+    },
+}
+
+/// Takes ticks; never blocks.
+pub type TickSink = Arc<dyn Fn(Tick) + Send + Sync>;
