@@ -11,12 +11,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::watch;
 
 use super::envelope::{CallError, Envelope, Kind, Mailbox, NotSent, Reply, Trace};
 use super::observe::{Entry, Registry, Status};
 use super::path::{ActorPath, Incarnation};
+use super::start_error::StartError;
 
 /// What an actor is told when it is started.
 #[derive(Debug, Clone)]
@@ -27,6 +28,18 @@ pub struct StartContext {
     pub supervisor: ActorCell,
     /// The actor's record.
     pub entry: Arc<Entry>,
+}
+
+impl StartContext {
+    /// The mailbox of the incarnation that begins, for its messages to itself: a timer that outlives
+    /// it never reaches its successor.
+    #[must_use]
+    pub fn own_mailbox<M: Kind + Send + 'static>(
+        &self,
+        myself: ActorRef<Envelope<M>>,
+    ) -> Mailbox<M> {
+        Mailbox::new(myself, Arc::clone(self.entry.stats()), self.incarnation)
+    }
 }
 
 /// The side of a handle that its supervisor needs without knowing the type of the messages.
@@ -144,12 +157,12 @@ impl<M: Kind + Send + 'static> Handle<M> {
     /// ends, the parent hands what it learned to [`Handle::child_ended`].
     ///
     /// # Errors
-    /// The engine's error when `pre_start` failed or panicked, or the parent is ending.
+    /// [`StartError::Failed`] when `pre_start` failed or panicked, or the parent is ending.
     pub async fn spawn<A>(
         &self,
         supervisor: ActorCell,
         make: impl FnOnce(&StartContext) -> (A, A::Arguments) + Send,
-    ) -> Result<Mailbox<M>, SpawnErr>
+    ) -> Result<Mailbox<M>, StartError>
     where
         A: Actor<Msg = Envelope<M>>,
     {
@@ -185,7 +198,7 @@ impl<M: Kind + Send + 'static> Handle<M> {
         &self,
         context: &StartContext,
         make: impl FnOnce(&StartContext) -> (A, A::Arguments) + Send,
-    ) -> Result<Mailbox<M>, SpawnErr>
+    ) -> Result<Mailbox<M>, StartError>
     where
         A: Actor<Msg = Envelope<M>>,
     {
@@ -199,7 +212,7 @@ impl<M: Kind + Send + 'static> Handle<M> {
     pub(super) fn publish(
         &self,
         incarnation: Incarnation,
-        actor: ractor::ActorRef<Envelope<M>>,
+        actor: ActorRef<Envelope<M>>,
     ) -> Mailbox<M> {
         let mailbox = Mailbox::new(actor, Arc::clone(self.entry.stats()), incarnation);
         self.current.send_replace(Some(mailbox.clone()));

@@ -33,6 +33,8 @@ pub enum Status {
     BackingOff {
         /// The whole wait, in milliseconds.
         delay_ms: u64,
+        /// How it failed.
+        reason: String,
     },
     /// It was asked to stop.
     Stopping,

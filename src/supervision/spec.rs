@@ -16,6 +16,7 @@ use super::handle::{Handle, Slot, StartContext};
 use super::intensity::RestartPolicy;
 use super::observe::Entry;
 use super::path::ChildId;
+use super::start_error::StartError;
 
 /// How long a start may take unless the spec says otherwise.
 pub const DEFAULT_START_LIMIT: Duration = Duration::from_secs(30);
@@ -73,28 +74,6 @@ pub enum Role {
     Supervisor,
 }
 
-/// Why a child did not start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// It said so, or panicked.
-    #[error("the actor did not start: {0}")]
-    Failed(String),
-    /// It was not ready in time and was given up.
-    #[error("the actor did not start within {0:?}: look for what its start waits for")]
-    TimedOut(Duration),
-}
-
-impl StartError {
-    /// Stable snake_case code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Failed(_) => "start_failed",
-            Self::TimedOut(_) => "start_timed_out",
-        }
-    }
-}
-
 /// The start of a child under way. Dropping it gives the start up and leaves nothing running.
 pub type StartFuture = Pin<Box<dyn Future<Output = Result<ActorCell, StartError>> + Send>>;
 
@@ -146,10 +125,8 @@ impl ChildSpec {
             let make = Arc::clone(&make);
             let address = address.clone();
             Box::pin(async move {
-                match address.spawn_as(&context, |context| make(context)).await {
-                    Ok(mailbox) => Ok(mailbox.actor().get_cell()),
-                    Err(error) => Err(StartError::Failed(error.to_string())),
-                }
+                let mailbox = address.spawn_as(&context, |context| make(context)).await?;
+                Ok(mailbox.actor().get_cell())
             })
         });
         let mut spec = Self::new(Arc::clone(handle.entry()), start);

@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use super::handle::StartContext;
 use super::path::Incarnation;
-use super::spec::{ChildSpec, Role, StartError};
+use super::spec::{ChildSpec, Role};
+use super::start_error::StartError;
 
 /// Starts the incarnation of `context`. A respawn of a worker waits for one of the places first.
 pub(super) async fn start_child(

@@ -11,68 +11,22 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use super::envelope::{Envelope, Kind, Mailbox, Reply, Trace};
+use super::child::{Child, Task};
+use super::command::{Command, Request};
+use super::envelope::{Envelope, Mailbox, Trace};
 use super::environment::Environment;
+use super::exit::{Exit, exit_of};
 use super::handle::StartContext;
 use super::observe::{Entry, Status};
 use super::path::{ChildId, Incarnation};
-use super::plan::{Exit, NewChild, Plan, PlanError, Step};
-use super::shutdown::{Departing, stop_actor, stop_group};
-use super::spec::{ChildSpec, DEFAULT_SHUTDOWN, Order, StartError, SupervisorSpec};
+use super::plan::Plan;
+use super::shutdown::{StopOutcome, stop_actor, stop_group};
+use super::spec::{ChildSpec, DEFAULT_SHUTDOWN, Order, SupervisorSpec};
 use super::start::start_child;
+use super::start_error::StartError;
 use super::stats::whole_millis;
-
-/// How the child of a supervision event ended, and which it was; `None` when it did not end.
-#[must_use]
-pub fn exit_of(event: &SupervisionEvent) -> Option<(ActorId, Exit)> {
-    match event {
-        SupervisionEvent::ActorFailed(cell, error) => {
-            Some((cell.get_id(), Exit::Failed(error.to_string())))
-        }
-        SupervisionEvent::ActorTerminated(cell, _, reason) => {
-            let exit = match reason.as_deref() {
-                // The engine's own words for an end that was forced on the actor.
-                Some(forced @ ("killed" | "actor_task_cancelled")) => {
-                    Exit::Failed(forced.to_owned())
-                }
-                _ => Exit::Normal,
-            };
-            Some((cell.get_id(), exit))
-        }
-        _ => None,
-    }
-}
-
-/// A message to a supervisor; made by `SupervisorHandle` and by the supervisor's own tasks.
-#[derive(Debug)]
-pub struct Command(pub(super) Request);
-
-#[derive(Debug)]
-pub(super) enum Request {
-    StartChild(Box<ChildSpec>, Reply<Result<(), PlanError>>),
-    StopChild(ChildId, Reply<Result<(), PlanError>>),
-    RestartChild(ChildId, Reply<Result<(), PlanError>>),
-    Unpark(ChildId, Reply<Result<(), PlanError>>),
-    StartDone(ChildId, Incarnation, Result<ActorCell, StartError>),
-    BackoffOver(ChildId, Incarnation),
-    StopDone(ChildId, Incarnation),
-}
-
-impl Kind for Command {
-    fn kind(&self) -> &'static str {
-        match self.0 {
-            Request::StartChild(..) => "start_child",
-            Request::StopChild(..) => "stop_child",
-            Request::RestartChild(..) => "restart_child",
-            Request::Unpark(..) => "unpark",
-            Request::StartDone(..) => "start_done",
-            Request::BackoffOver(..) => "backoff_over",
-            Request::StopDone(..) => "stop_done",
-        }
-    }
-}
+use super::step::{NewChild, PlanError, Step};
 
 /// Where a supervisor is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,29 +47,6 @@ pub(super) struct SupervisorArguments {
     pub(super) incarnation: Incarnation,
     pub(super) spec: SupervisorSpec,
     pub(super) life: watch::Sender<Life>,
-}
-
-/// A task that ends with its owner.
-#[derive(Debug)]
-struct Task<T>(JoinHandle<T>);
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What a supervisor holds of a child beside the plan.
-#[derive(Debug)]
-struct Child {
-    spec: ChildSpec,
-    incarnation: Incarnation,
-    cell: Option<ActorCell>,
-    starting: Option<Task<Option<ActorCell>>>,
-    /// A stop or a back-off under way.
-    pending: Option<Task<()>>,
-    being_stopped: bool,
-    stop_replies: Vec<Reply<Result<(), PlanError>>>,
 }
 
 /// The state of a supervisor.
@@ -231,13 +162,24 @@ impl SupervisorState {
                 }
                 Err(error) => reply.send(Err(error)),
             },
-            Request::RestartChild(id, reply) => reply.send(self.plan.restart_child(&id)),
+            Request::RestartChild(id, reply) => {
+                let accepted = self.plan.restart_child(&id);
+                if let Some(child) = self.children.get_mut(&id)
+                    && !child.being_stopped
+                {
+                    // Whoever waited for a stop that is now taken back gets no answer.
+                    child.stop_replies.clear();
+                }
+                reply.send(accepted);
+            }
             Request::Unpark(id, reply) => reply.send(self.plan.unpark(&id)),
             Request::StartDone(id, incarnation, result) => {
                 steps = self.start_done(&id, incarnation, result);
             }
             Request::BackoffOver(id, incarnation) => self.plan.backoff_over(&id, incarnation),
-            Request::StopDone(id, incarnation) => steps = self.stop_done(&id, incarnation),
+            Request::StopDone(id, incarnation, outcome) => {
+                steps = self.stop_done(&id, incarnation, outcome);
+            }
         }
         self.carry_out(steps);
     }
@@ -253,16 +195,7 @@ impl SupervisorState {
             policy: spec.policy.unwrap_or(self.spec.policy),
             last_incarnation: spec.entry.incarnation(),
         })?;
-        let child = Child {
-            incarnation: spec.entry.incarnation(),
-            spec,
-            cell: None,
-            starting: None,
-            pending: None,
-            being_stopped: false,
-            stop_replies: Vec::new(),
-        };
-        self.children.insert(id, child);
+        self.children.insert(id, Child::new(spec));
         Ok(())
     }
 
@@ -313,10 +246,7 @@ impl SupervisorState {
 
     fn note_end(&mut self, id: &ChildId, exit: Exit) -> Vec<Step> {
         let Some(child) = self.children.get_mut(id) else { return Vec::new() };
-        child.cell = None;
-        if let Some(slot) = &child.spec.slot {
-            slot.vacate(child.incarnation);
-        }
+        child.vacate();
         if child.being_stopped {
             return Vec::new();
         }
@@ -336,15 +266,23 @@ impl SupervisorState {
         self.plan.ended(id, incarnation, exit, now_ms, entropy)
     }
 
-    fn stop_done(&mut self, id: &ChildId, incarnation: Incarnation) -> Vec<Step> {
+    fn stop_done(
+        &mut self,
+        id: &ChildId,
+        incarnation: Incarnation,
+        outcome: StopOutcome,
+    ) -> Vec<Step> {
         if let Some(child) = self.children.get_mut(id) {
             child.pending = None;
-            child.cell = None;
             child.being_stopped = false;
-            if let Some(slot) = &child.spec.slot {
-                slot.vacate(incarnation);
+            child.vacate();
+            if outcome != StopOutcome::Stopped {
+                let deadline = child.spec.shutdown;
+                let reason = format!("it did not stop within {deadline:?} and was killed");
+                child.spec.entry.record_crash(incarnation, &reason);
             }
             child.spec.entry.set_status(Status::Stopped);
+            child.answer_stops();
         }
         self.plan.stopped(id, incarnation)
     }
@@ -356,11 +294,11 @@ impl SupervisorState {
             match step {
                 Step::Start(id, incarnation) => self.begin_start(&id, incarnation),
                 Step::Stop(id, incarnation) => self.begin_stop(&id, incarnation),
-                Step::Wait(id, incarnation, delay) => {
+                Step::Wait(id, incarnation, delay, reason) => {
                     let mailbox = self.mailbox.clone();
                     let Some(child) = self.children.get_mut(&id) else { continue };
                     let delay_ms = whole_millis(delay);
-                    child.spec.entry.set_status(Status::BackingOff { delay_ms });
+                    child.spec.entry.set_status(Status::BackingOff { delay_ms, reason });
                     child.pending = Some(Task(tokio::spawn(async move {
                         tokio::time::sleep(delay).await;
                         report(&mailbox, Request::BackoffOver(id, incarnation));
@@ -431,10 +369,11 @@ impl SupervisorState {
         let mailbox = self.mailbox.clone();
         let id = id.clone();
         child.pending = Some(Task(tokio::spawn(async move {
-            if let Some(cell) = cell {
-                stop_actor(&cell, deadline).await;
-            }
-            report(&mailbox, Request::StopDone(id, incarnation));
+            let outcome = match cell {
+                Some(cell) => stop_actor(&cell, deadline).await,
+                None => StopOutcome::Stopped,
+            };
+            report(&mailbox, Request::StopDone(id, incarnation, outcome));
         })));
     }
 
@@ -451,7 +390,8 @@ impl SupervisorState {
         }
         self.stop_strangers(myself).await;
         for group in self.plan.stop_order() {
-            let departing = group.iter().filter_map(|id| self.departing(id)).collect();
+            let departing =
+                group.iter().filter_map(|id| self.children.get(id)?.departing()).collect();
             stop_group(departing, &self.environment.shutdowns).await;
             for id in &group {
                 if let Some(child) = self.children.get_mut(id) {
@@ -471,34 +411,6 @@ impl SupervisorState {
             stop_actor(&cell, DEFAULT_SHUTDOWN).await;
         }
     }
-
-    fn departing(&self, id: &ChildId) -> Option<Departing> {
-        let child = self.children.get(id)?;
-        let cell = child.cell.clone()?;
-        child.spec.entry.set_status(Status::Stopping);
-        Some(Departing {
-            path: child.spec.entry.path().clone(),
-            incarnation: child.incarnation,
-            cell,
-            deadline: child.spec.shutdown,
-        })
-    }
-}
-
-impl Child {
-    /// It is down and stays so: tells everyone who waits for that. A parked one stays parked.
-    fn came_to_rest(&mut self) {
-        self.cell = None;
-        if let Some(slot) = &self.spec.slot {
-            slot.vacate(self.incarnation);
-        }
-        if !matches!(self.spec.entry.status(), Status::Parked { .. } | Status::Declared) {
-            self.spec.entry.set_status(Status::Stopped);
-        }
-        for reply in self.stop_replies.drain(..) {
-            reply.send(Ok(()));
-        }
-    }
 }
 
 /// Tells the supervisor what became of a task. A supervisor that has ended needs no report.
@@ -506,5 +418,7 @@ fn report(mailbox: &Mailbox<Command>, request: Request) {
     let _ = mailbox.cast(Trace::default(), Command(request));
 }
 
+#[cfg(test)]
+mod field;
 #[cfg(test)]
 mod tests;

@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::{Actor, ActorCell};
 use tokio::sync::watch;
 
+use super::command::{Command, Request};
 use super::envelope::{CallError, Reply, Trace};
 use super::environment::Environment;
 use super::handle::Handle;
 use super::observe::{Registry, Status};
 use super::path::{ActorPath, ChildId};
-use super::plan::PlanError;
 use super::shutdown::{Departing, ShutdownReport, stop_group};
-use super::spec::{ChildSpec, Role, StartError, StartFn, SupervisorSpec};
-use super::supervisor::{Command, Life, Request, Supervisor, SupervisorArguments};
+use super::spec::{ChildSpec, Role, StartFn, SupervisorSpec};
+use super::start_error::StartError;
+use super::step::PlanError;
+use super::supervisor::{Life, Supervisor, SupervisorArguments};
 
 /// How long a supervisor may take to accept a request. Its handlers never wait, so this is ample.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(10);
@@ -146,7 +148,7 @@ pub fn supervisor_child(
                 };
                 (Supervisor, arguments)
             });
-            let mailbox = spawned.await.map_err(|error| StartError::Failed(error.to_string()))?;
+            let mailbox = spawned.await?;
             let given_up = StopUnlessStarted::new(mailbox.actor().get_cell());
             booted(&mut watching).await.map_err(StartError::Failed)?;
             Ok(given_up.started())
@@ -193,7 +195,7 @@ async fn booted(life: &mut watch::Receiver<Life>) -> Result<(), String> {
     }
 }
 
-/// Why a tree has ended by itself.
+/// Why a tree has ended by itself, or did not begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the supervision tree has failed: {0}")]
 pub struct TreeFailure(pub String);
@@ -219,12 +221,12 @@ impl Tree {
     /// Starts a tree; returns at once, before the children are up.
     ///
     /// # Errors
-    /// When the spec names a child twice.
+    /// [`TreeFailure`] when the spec names a child twice.
     pub async fn start(
         environment: &Environment,
         handle: &SupervisorHandle,
         spec: SupervisorSpec,
-    ) -> Result<Self, SpawnErr> {
+    ) -> Result<Self, TreeFailure> {
         let entry = Arc::clone(handle.0.entry());
         let incarnation = entry.begin_start();
         let life = watch::Sender::new(Life::Booting);
@@ -236,7 +238,9 @@ impl Tree {
             spec,
             life,
         };
-        let (actor, _) = Supervisor::spawn(None, Supervisor, arguments).await?;
+        let spawned = Supervisor::spawn(None, Supervisor, arguments).await;
+        let (actor, _) =
+            spawned.map_err(|error| TreeFailure(StartError::from(error).to_string()))?;
         let cell = actor.get_cell();
         handle.0.publish(incarnation, actor);
         entry.set_status(Status::Running);

@@ -1,7 +1,9 @@
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Generator;
 
-use super::super::intensity::{Backoff, Intensity};
+use std::time::Duration;
+
+use super::super::intensity::{Backoff, Intensity, RestartPolicy};
 use super::*;
 
 fn id(name: &str) -> ChildId {
@@ -55,7 +57,10 @@ fn running(strategy: Strategy, exhaustion: Exhaustion, names: &[&str]) -> Plan {
 /// The child fails and its wait is over at once.
 fn fail_and_wait(plan: &mut Plan, name: &str, incarnation: u64) {
     let steps = plan.ended(&id(name), Incarnation(incarnation), crash(), 0, 0);
-    assert_eq!(steps, [Step::Wait(id(name), Incarnation(incarnation), Duration::ZERO)]);
+    assert_eq!(
+        steps,
+        [Step::Wait(id(name), Incarnation(incarnation), Duration::ZERO, "boom".to_owned())]
+    );
     plan.backoff_over(&id(name), Incarnation(incarnation));
 }
 
@@ -360,7 +365,7 @@ fn a_wait_grows_with_every_failure_in_a_row() {
         assert_eq!(plan.next_steps(), [start("a", incarnation)]);
         let steps = plan.ended(&id("a"), Incarnation(incarnation), crash(), 0, u64::MAX);
         let wait = Duration::from_secs(seconds);
-        assert_eq!(steps, [Step::Wait(id("a"), Incarnation(incarnation), wait)]);
+        assert_eq!(steps, [Step::Wait(id("a"), Incarnation(incarnation), wait, "boom".to_owned())]);
         plan.backoff_over(&id("a"), Incarnation(incarnation));
     }
 }

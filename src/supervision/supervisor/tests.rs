@@ -3,164 +3,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::handle::Handle;
-use super::super::intensity::{Backoff, Intensity, RestartPolicy};
-use super::super::observe::Registry;
+use super::super::intensity::Backoff;
 use super::super::path::ActorPath;
 use super::super::shutdown::StopOutcome;
-use super::super::spec::{Exhaustion, Restart, Strategy};
-use super::super::tree::{SupervisorHandle, Tree, supervisor_child};
+use super::super::spec::{Exhaustion, Restart, StartFn, Strategy};
+use super::super::tree::{SupervisorHandle, supervisor_child};
+use super::field::*;
 use super::*;
-
-#[derive(Debug)]
-enum Duty {
-    Panic,
-    Fail,
-    Hang,
-    End,
-    Who(Reply<Incarnation>),
-}
-
-impl Kind for Duty {
-    fn kind(&self) -> &'static str {
-        "order"
-    }
-}
-
-/// What happened, in order.
-type Diary = Arc<Mutex<Vec<String>>>;
-
-/// An actor that does as it is told and writes down its starts and stops.
-struct Soldier {
-    name: String,
-    incarnation: Incarnation,
-    diary: Diary,
-    /// Starts up to this incarnation fail.
-    broken_until: u64,
-}
-
-impl Actor for Soldier {
-    type Msg = Envelope<Duty>;
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        _arguments: (),
-    ) -> Result<(), ActorProcessingErr> {
-        if self.incarnation.0 <= self.broken_until {
-            return Err("not ready".into());
-        }
-        self.diary.lock().unwrap().push(format!("start {}", self.name));
-        Ok(())
-    }
-
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        _state: &mut (),
-    ) -> Result<(), ActorProcessingErr> {
-        self.diary.lock().unwrap().push(format!("stop {}", self.name));
-        Ok(())
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Self::Msg>,
-        envelope: Self::Msg,
-        _state: &mut (),
-    ) -> Result<(), ActorProcessingErr> {
-        let (_handling, order) = envelope.open();
-        match order {
-            Duty::Panic => panic!("ordered to panic"),
-            Duty::Fail => return Err("ordered to fail".into()),
-            Duty::Hang => std::future::pending::<()>().await,
-            Duty::End => myself.stop(None),
-            Duty::Who(reply) => reply.send(self.incarnation),
-        }
-        Ok(())
-    }
-}
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A registry, an environment with the longest jitter, a diary, and handles by name.
-struct Field {
-    environment: Environment,
-    diary: Diary,
-}
-
-impl Field {
-    fn new() -> Self {
-        let registry = Arc::new(Registry::new());
-        let environment = Environment::new(registry, Arc::new(|| u64::MAX), 2);
-        Self { environment, diary: Diary::default() }
-    }
-
-    fn handle(&self, parent: &ActorPath, name: &str) -> Handle<Duty> {
-        Handle::new(&self.environment.registry, &parent.child(&name.into()))
-    }
-
-    fn root(&self, name: &str) -> Handle<Duty> {
-        self.handle(&ActorPath::root(), name)
-    }
-
-    fn spec(&self, handle: &Handle<Duty>) -> ChildSpec {
-        self.spec_broken_until(handle, 0)
-    }
-
-    fn spec_broken_until(&self, handle: &Handle<Duty>, broken_until: u64) -> ChildSpec {
-        let diary = Arc::clone(&self.diary);
-        let name = handle.path().id().to_string();
-        ChildSpec::actor(handle, move |context| {
-            let (name, diary) = (name.clone(), Arc::clone(&diary));
-            let incarnation = context.incarnation;
-            (Soldier { name, incarnation, diary, broken_until }, ())
-        })
-    }
-
-    async fn start(&self, spec: SupervisorSpec) -> Tree {
-        let handle = SupervisorHandle::new(&self.environment.registry, &ActorPath::root());
-        Tree::start(&self.environment, &handle, spec).await.unwrap()
-    }
-
-    async fn wait(&self, path: &ActorPath, wanted: impl Fn(&Status) -> bool) {
-        let registry = &self.environment.registry;
-        let reached = registry.wait_until(path, |view| wanted(&view.status));
-        tokio::time::timeout(LIMIT, reached).await.unwrap();
-    }
-
-    fn diary(&self) -> Vec<String> {
-        std::mem::take(&mut self.diary.lock().unwrap())
-    }
-}
-
-fn list(specs: Vec<ChildSpec>) -> SupervisorSpec {
-    SupervisorSpec::new(move || specs.clone())
-}
-
-fn at_most(max_restarts: u32) -> RestartPolicy {
-    RestartPolicy {
-        intensity: Intensity { max_restarts, period: Duration::from_secs(60) },
-        backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
-        quiet: Duration::from_secs(60),
-    }
-}
-
-fn tell(handle: &Handle<Duty>, order: Duty) {
-    handle.cast(Trace::default(), order).unwrap();
-}
-
-async fn who(handle: &Handle<Duty>) -> u64 {
-    handle.call(LIMIT, Trace::default(), Duty::Who).await.unwrap().0
-}
-
-/// Waits until an incarnation after `after` runs.
-async fn next_life(handle: &Handle<Duty>, after: u64) {
-    let running = handle.running_after(Incarnation(after));
-    tokio::time::timeout(LIMIT, running).await.unwrap();
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_brings_the_next_incarnation_behind_the_same_handle() {
@@ -185,7 +34,7 @@ async fn a_failed_start_is_tried_again_after_a_wait() {
     let field = Field::new();
     let a = field.root("a");
     let began = Instant::now();
-    let tree = field.start(list(vec![field.spec_broken_until(&a, 2)]).policy(at_most(5))).await;
+    let tree = field.start(list(vec![field.weak_spec(&a, 2, 0)]).policy(at_most(5))).await;
     tree.booted().await.unwrap();
     assert_eq!(who(&a).await, 3);
     assert_eq!(began.elapsed().as_millis() / 10, 30, "waits of 100 ms and 200 ms");
@@ -386,4 +235,124 @@ async fn shutdown_in_the_middle_of_the_start_leaves_nothing_running() {
     tree.shutdown(LIMIT).await;
     assert_eq!(field.diary(), ["start a", "stop a"]);
     assert!(a.current().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_dies_as_soon_as_it_is_born_is_not_lost() {
+    let field = Field::new();
+    let a = field.root("a");
+    let tree = field.start(list(vec![field.weak_spec(&a, 0, 2)])).await;
+    next_life(&a, 2).await;
+    tree.booted().await.unwrap();
+    assert_eq!(who(&a).await, 3);
+    assert_eq!(field.environment.registry.view(a.path()).unwrap().crashes, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_respawns_run_at_once() {
+    let field = Field::new();
+    let running = Arc::new(Mutex::new((0_usize, 0_usize)));
+    let names = ["a", "b", "c", "d", "e"];
+    let specs: Vec<ChildSpec> = names
+        .iter()
+        .map(|name| {
+            let running = Arc::clone(&running);
+            let start: StartFn = Arc::new(move |context| {
+                let running = Arc::clone(&running);
+                Box::pin(async move {
+                    if context.incarnation == Incarnation(1) {
+                        return Err(StartError::Failed("the first one too".to_owned()));
+                    }
+                    running.lock().unwrap().0 += 1;
+                    tokio::task::yield_now().await;
+                    let mut counts = running.lock().unwrap();
+                    counts.1 = counts.1.max(counts.0);
+                    counts.0 -= 1;
+                    Err(StartError::Failed("always".to_owned()))
+                })
+            });
+            let path = ActorPath::root().child(&(*name).into());
+            ChildSpec::new(field.environment.registry.entry(&path), start)
+        })
+        .collect();
+    let spec = list(specs).exhaustion(Exhaustion::Park).policy(at_most(3)).order(Order::Together);
+    field.start(spec).await.booted().await.unwrap();
+    assert_eq!(running.lock().unwrap().1, 2);
+}
+
+/// Everything that happens in a small tree with failures, as text.
+async fn history() -> Vec<String> {
+    let field = Field::new();
+    let mut transitions = field.environment.registry.subscribe();
+    let (a, b, c) = (field.root("a"), field.root("b"), field.root("c"));
+    let specs = vec![field.weak_spec(&a, 1, 2), field.spec(&b), field.spec(&c)];
+    let tree = field.start(list(specs).strategy(Strategy::OneForAll)).await;
+    next_life(&c, 0).await;
+    tell(&b, Duty::Panic);
+    next_life(&c, 1).await;
+    tree.shutdown(LIMIT).await;
+    let mut told = Vec::new();
+    while let Ok(one) = transitions.try_recv() {
+        told.push(format!("{one:?}"));
+    }
+    told
+}
+
+#[test]
+fn two_runs_tell_the_same_history() {
+    let run = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap().block_on(history())
+    };
+    let first = run();
+    assert!(first.len() > 15, "{first:#?}");
+    assert_eq!(first, run());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_restart_is_lost_when_many_fail_at_once_on_several_threads() {
+    let field = Field::new();
+    let handles: Vec<_> = (0..8).map(|n| field.root(&format!("c{n}"))).collect();
+    let mut policy = at_most(1_000);
+    policy.backoff = Backoff { base: Duration::ZERO, cap: Duration::ZERO };
+    let specs = handles.iter().map(|one| field.spec(one)).collect();
+    let tree = field.start(list(specs).policy(policy)).await;
+    tree.booted().await.unwrap();
+    for life in 0..25 {
+        for handle in &handles {
+            next_life(handle, life).await;
+            tell(handle, Duty::Panic);
+        }
+    }
+    for handle in &handles {
+        next_life(handle, 25).await;
+        assert_eq!(who(handle).await, 26);
+    }
+    let report = tree.shutdown(LIMIT).await;
+    assert_eq!(report.forced().count(), 0);
+    assert_eq!(report.stopped.len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_hangs_while_it_is_stopped_delays_no_other() {
+    let field = Field::new();
+    let (a, b) = (field.root("a"), field.root("b"));
+    let stuck = field.spec(&b).shutdown(Duration::from_secs(20));
+    let tree = field.start(list(vec![field.spec(&a), stuck])).await;
+    tree.booted().await.unwrap();
+    tell(&b, Duty::Hang);
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    let (supervisor, b_id) = (tree.handle().clone(), ChildId::new("b"));
+    let stop = tokio::spawn(async move { supervisor.stop_child(&b_id, LIMIT).await });
+    field.wait(b.path(), |status| *status == Status::Stopping).await;
+    tell(&a, Duty::Panic);
+    next_life(&a, 1).await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    stop.await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), 20);
+    let crash = field.environment.registry.view(b.path()).unwrap().last_crash.unwrap();
+    assert_eq!(crash.reason, "it did not stop within 20s and was killed");
+    tree.handle().restart_child(&ChildId::new("b")).await.unwrap();
+    next_life(&b, 1).await;
 }
