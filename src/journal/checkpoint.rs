@@ -168,15 +168,10 @@ fn names_newest_first(files: &dyn FileLayer, folder: &Path) -> Result<Vec<String
 }
 
 /// A checkpoint by name; `None` when it is damaged.
-fn read(
-    files: &dyn FileLayer,
-    folder: &Path,
-    name: &str,
-) -> Result<Option<Checkpoint>, LogError> {
+fn read(files: &dyn FileLayer, folder: &Path, name: &str) -> Result<Option<Checkpoint>, LogError> {
     let path = folder.join(name);
-    let bytes = files
-        .read(&path, MAX_MANIFEST)
-        .map_err(|error| LogError::of_io("read", &path, error))?;
+    let bytes =
+        files.read(&path, MAX_MANIFEST).map_err(|error| LogError::of_io("read", &path, error))?;
     let checkpoint = decode(&bytes);
     Ok(checkpoint.filter(|checkpoint| Some(checkpoint.last_seq) == seq_of_name(name)))
 }
@@ -230,7 +225,10 @@ mod tests {
 
     fn checkpoint(last_seq: u64) -> Checkpoint {
         let section = |name: &str| Section { name: name.to_owned(), bytes: vec![7; 100] };
-        Checkpoint { last_seq: Seq(last_seq), sections: vec![section("channels"), section("topics")] }
+        Checkpoint {
+            last_seq: Seq(last_seq),
+            sections: vec![section("channels"), section("topics")],
+        }
     }
 
     #[test]

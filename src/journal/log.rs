@@ -132,9 +132,7 @@ impl LogError {
         let path = path.to_path_buf();
         let no_room = matches!(
             source.kind(),
-            io::ErrorKind::StorageFull
-                | io::ErrorKind::FileTooLarge
-                | io::ErrorKind::QuotaExceeded
+            io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded
         );
         if no_room {
             Self::Full { action, path, source }

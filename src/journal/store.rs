@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::frame::{u32_at, u64_at};
+mod rows;
+
+use self::rows::{Summary, envelope, open_envelope};
 use crate::domain::ids::Seq;
 use crate::domain::timestamp::Timestamp;
 
@@ -28,8 +30,10 @@ pub const MAX_KEY: usize = 1024;
 const RESERVED: u8 = 0;
 /// {applied_seq u64, rows u64, sum u64} under an envelope like every value.
 const SUMMARY_KEY: &[u8] = b"\0summary";
+/// A file that is made when the first summary is durable: from then on a store without one is
+/// damaged, even where sled takes it for new.
+const MARKER: &str = "begun";
 const TREE: &str = "rows";
-const ENVELOPE: usize = 8;
 const CACHE_BYTES: u64 = 64 << 20;
 
 /// What went wrong with the store. The remedy is always the same: set it aside and rebuild.
@@ -71,6 +75,22 @@ impl StoreError {
             Self::Io { .. } => "store_io",
             Self::TimedOut(_) => "store_timed_out",
             Self::BadRow(_) => "store_bad_row",
+        }
+    }
+
+    /// Whether a store that fails so at opening is to be set aside.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Panicked(_) | Self::TimedOut(_) => true,
+            Self::Engine(sled::Error::Io(error)) => matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::NotFound
+            ),
+            Self::Engine(_) => true,
+            Self::Io { .. } | Self::BadRow(_) => false,
         }
     }
 }
@@ -152,46 +172,19 @@ pub struct Store {
     summary: Summary,
 }
 
-/// What the rows must add up to. A missing, added or changed row does not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Summary {
-    applied: Seq,
-    rows: u64,
-    sum: u64,
-}
-
-impl Summary {
-    fn add(&mut self, key: &[u8], stored: &[u8]) {
-        self.rows += 1;
-        self.sum = self.sum.wrapping_add(row_digest(key, stored));
-    }
-
-    fn take_away(&mut self, key: &[u8], stored: &[u8]) {
-        self.rows = self.rows.saturating_sub(1);
-        self.sum = self.sum.wrapping_sub(row_digest(key, stored));
-    }
-
-    fn encode(self) -> Vec<u8> {
-        [self.applied.0, self.rows, self.sum].iter().flat_map(|part| part.to_le_bytes()).collect()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (applied, rows, sum) = (u64_at(bytes, 0)?, u64_at(bytes, 8)?, u64_at(bytes, 16)?);
-        Some(Self { applied: Seq(applied), rows, sum })
-    }
-}
-
 impl Store {
     /// Opens the store in `folder`, or makes one, within `limit`. A damaged one is renamed to
     /// `<folder>.bad-<now>` and an empty one is opened in its place; its [`Store::applied`] is 0,
     /// so the caller rebuilds. Blocks: call it on a blocking thread, under the data folder's lock.
     ///
     /// # Errors
-    /// When the damaged one cannot be set aside, or the new one cannot be opened either.
+    /// When the damaged one cannot be set aside, or the new one cannot be opened either; and for
+    /// what is no damage (no permission, a full disk, a store in use), which changes nothing.
     pub fn open(folder: &Path, now: Timestamp, limit: Duration) -> Result<Opened, StoreError> {
         let cause = match open_guarded(folder, limit) {
             Ok(store) => return Ok(Opened { store, set_aside: None }),
-            Err(cause) => cause,
+            Err(cause) if cause.is_damage() => cause,
+            Err(other) => return Err(other),
         };
         let path = free_name(folder, now);
         let renamed = fs::rename(folder, &path);
@@ -237,7 +230,8 @@ impl Store {
     /// be opened anew.
     pub fn apply(&mut self, batch: Batch, applied: Seq) -> Result<(), StoreError> {
         batch.check()?;
-        let mut summary = Summary { applied, ..self.summary };
+        let mut summary = self.summary;
+        summary.applied = applied;
         guarded(|| {
             let mut changes = sled::Batch::default();
             for (key, value) in &batch.changes {
@@ -319,14 +313,23 @@ fn open_checked(folder: &Path) -> Result<Store, StoreError> {
     let db = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).open()?;
     let rows = db.open_tree(TREE)?;
     let path = folder.join("db");
-    let data_file =
-        File::open(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
-    let summary = check_rows(&rows, db.was_recovered())?;
-    Ok(Store { db, rows, path, data_file, summary })
+    let failed = |source| StoreError::Io { path: path.clone(), source };
+    let data_file = File::open(&path).map_err(failed)?;
+    let marker = folder.join(MARKER);
+    let is_begun = marker.try_exists().map_err(failed)?;
+    let summary = check_rows(&rows, is_begun)?;
+    let mut store = Store { db, rows, path, data_file, summary };
+    if !is_begun {
+        store.apply(Batch::default(), summary.applied)?;
+        store.flush()?;
+        let made = File::create(&marker).and_then(|file| file.sync_all());
+        made.map_err(|source| StoreError::Io { path: marker, source })?;
+    }
+    Ok(store)
 }
 
 /// Reads every row; they must add up to the stored summary.
-fn check_rows(rows: &sled::Tree, existed: bool) -> Result<Summary, StoreError> {
+fn check_rows(rows: &sled::Tree, is_begun: bool) -> Result<Summary, StoreError> {
     let mut counted = Summary::default();
     let mut claimed = None;
     for row in rows {
@@ -339,10 +342,10 @@ fn check_rows(rows: &sled::Tree, existed: bool) -> Result<Summary, StoreError> {
         }
     }
     let Some(claimed) = claimed else {
-        // A store that was there has at least a summary, unless it died before its first batch.
-        let forgotten = existed && counted.rows > 0;
-        let message = || StoreError::Damaged("rows without their summary".to_owned());
-        return if forgotten { Err(message()) } else { Ok(Summary::default()) };
+        if is_begun || counted.rows > 0 {
+            return Err(StoreError::Damaged("the sum over all rows is gone".to_owned()));
+        }
+        return Ok(Summary::default());
     };
     counted.applied = claimed.applied;
     if counted != claimed {
@@ -359,38 +362,6 @@ fn open_row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row, StoreErr
     let (key, stored) = row?;
     let value = open_envelope(&key, &stored)?;
     Ok((key.to_vec(), value))
-}
-
-/// crc32c u32 (of key, length and value) | length u32 | value.
-fn envelope(key: &[u8], value: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut stored = row_crc(key, length, value).to_le_bytes().to_vec();
-    stored.extend_from_slice(&length);
-    stored.extend_from_slice(value);
-    stored
-}
-
-fn open_envelope(key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let value = stored.get(ENVELOPE..).unwrap_or_default();
-    let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-    let length_fits = u32_at(stored, 4) == Some(length);
-    let crc_fits = u32_at(stored, 0) == Some(row_crc(key, length.to_le_bytes(), value));
-    if length_fits && crc_fits {
-        return Ok(value.to_vec());
-    }
-    let name = String::from_utf8_lossy(key).chars().take(80).collect::<String>();
-    Err(StoreError::Damaged(format!("the row {name:?} does not match its checksum")))
-}
-
-fn row_crc(key: &[u8], length: [u8; 4], value: &[u8]) -> u32 {
-    let crc = crc32c::crc32c_append(crc32c::crc32c(key), &length);
-    crc32c::crc32c_append(crc, value)
-}
-
-fn row_digest(key: &[u8], stored: &[u8]) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(key.len() as u64).to_le_bytes()).update(key).update(stored);
-    u64_at(hasher.finalize().as_bytes(), 0).unwrap_or(0)
 }
 
 /// Turns a panic of the engine into an error.

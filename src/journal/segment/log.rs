@@ -63,9 +63,7 @@ impl SegmentLog {
         after: Seq,
         on_frame: &mut dyn FnMut(Frame),
     ) -> Result<(Self, Recovery), LogError> {
-        files
-            .make_folder(folder)
-            .map_err(|error| LogError::of_io("make folder", folder, error))?;
+        files.make_folder(folder).map_err(|error| LogError::of_io("make folder", folder, error))?;
         let mut scan = JournalScan::begin(Arc::clone(&files), folder)?;
         let mut frames = 0;
         let mut torn_tail = None;

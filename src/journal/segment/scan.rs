@@ -6,6 +6,9 @@
 //! tail: a group whose write did not finish, or (the limit of this rule) damage to the very last
 //! group before a clean close.
 //!
+//! After a power loss, pages of a group that was never acknowledged may be there out of order. That
+//! reads as damage too: the rule errs on the side that stops and asks.
+//!
 //! Architecture invariant: reading changes no byte.
 
 use std::path::{Path, PathBuf};
@@ -99,8 +102,7 @@ impl SegmentScan {
         if rest.iter().all(|byte| *byte == 0) {
             return None;
         }
-        let kind =
-            if self.has_successor { ProblemKind::BadFrame } else { ProblemKind::TornTail };
+        let kind = if self.has_successor { ProblemKind::BadFrame } else { ProblemKind::TornTail };
         Some(self.problem(self.offset, seq, kind))
     }
 
@@ -158,8 +160,7 @@ impl JournalScan {
     /// # Errors
     /// [`LogError::Io`] when the folder cannot be listed.
     pub fn begin(files: Arc<dyn FileLayer>, folder: &Path) -> Result<Self, LogError> {
-        let names =
-            files.names(folder).map_err(|error| LogError::of_io("list", folder, error))?;
+        let names = files.names(folder).map_err(|error| LogError::of_io("list", folder, error))?;
         let mut ids: Vec<u32> = names.iter().filter_map(|name| segment_id_of(name)).collect();
         ids.sort_unstable();
         // Only the very first segment is known to begin with sequence 1.
