@@ -116,19 +116,15 @@ fn frames_come_back_over_several_segments() {
     journal(folder.path(), 200, false);
     assert!(DiskFiles.names(folder.path()).unwrap().len() > 3);
     let result = check(folder.path());
-    let expected =
-        Verification { ok: true, frames: 200, first_seq: 1, last_seq: 200, problems: Vec::new() };
-    assert_eq!(result, expected);
+    assert_eq!((result.ok, result.frames, result.problems.len()), (true, 200, 0));
+    assert_eq!((result.first_seq, result.last_seq), (1, 200));
     let (mut log, recovery, frames) = open(folder.path());
     assert_eq!(frames, (1..=200).map(frame).collect::<Vec<_>>());
     assert_eq!((recovery.last_seq, recovery.frames, recovery.torn_tail), (Seq(200), 200, None));
     append(&mut log, 201, 210);
     assert_eq!(check(folder.path()).last_seq, 210);
-    let after: Vec<u64> = Frames::begin(disk(), folder.path(), Seq(205))
-        .unwrap()
-        .map(|frame| frame.unwrap().first_seq.0)
-        .collect();
-    assert_eq!(after, [206, 207, 208, 209, 210]);
+    let after = Frames::begin(disk(), folder.path(), Seq(208)).unwrap();
+    assert_eq!(after.map(|frame| frame.unwrap().first_seq.0).collect::<Vec<_>>(), [209, 210]);
 }
 
 #[test]
@@ -375,9 +371,9 @@ fn a_full_disk_is_told_and_loses_nothing_acknowledged() {
 #[test]
 fn short_writes_are_continued() {
     let folder = tempfile::tempdir().unwrap();
-    let files = FaultyFiles::default();
+    let files = Arc::new(FaultyFiles::default());
     files.set(Faults { short_writes: Some(7), ..Faults::default() });
-    let mut log = open_with(Arc::new(files), folder.path()).unwrap().0;
+    let mut log = open_with(files, folder.path()).unwrap().0;
     append(&mut log, 1, 20);
     assert_eq!(check(folder.path()).frames, 20);
 }
