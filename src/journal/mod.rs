@@ -1,3 +1,20 @@
 //! What happened, durably: frames in segments, one fold over them, checkpoints, and the store beside.
 //!
+//! Reading order: [`frame`] (one record), [`segment`] (the files that hold them, and how damage is
+//! told from a torn tail), [`log`] (what a writer needs of a log), [`writer`] and [`queue`] (the one
+//! writer and the way to it), [`verify`] (reading without changing a byte), [`checkpoint`],
+//! [`store`]. [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
+//! knows bincode.
+//!
 //! Architecture invariant: nothing here decides anything; it keeps what was decided.
+
+pub mod checkpoint;
+pub mod codec;
+pub mod frame;
+pub mod log;
+pub mod memory;
+pub mod queue;
+pub mod segment;
+pub mod store;
+pub mod verify;
+pub mod writer;

@@ -1,0 +1,126 @@
+//! The only place that knows bincode.
+//!
+//! bincode 2.0.1 is small and frozen, but trusting: a length in nine hostile bytes aborts the
+//! process unless a limit is set, and a flipped bit mostly decodes to a wrong value without an
+//! error. So there is one configuration, always with a limit, and callers check length and checksum
+//! (the frame's, the row's, the manifest's) before they come here.
+//!
+//! Architecture invariant: no bytes are decoded without the limit, and none may be left over. Types
+//! that pass here are not recursive and have no zero-sized elements (both defeat the limit).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The most bytes that one value may take, encoded or in claimed lengths.
+pub const LIMIT: usize = 4 << 20;
+
+const CONFIG: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<LIMIT>,
+> = bincode::config::standard().with_limit::<LIMIT>();
+
+/// A value that cannot be encoded, or bytes that are not a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The value cannot be written.
+    #[error("cannot encode: {0}")]
+    Encode(String),
+    /// The value takes more than [`LIMIT`] bytes.
+    #[error("encoded value has {0} bytes, at most {LIMIT} are allowed")]
+    TooLarge(usize),
+    /// The bytes are not a value of this type, or claim too much.
+    #[error("cannot decode: {0}")]
+    Decode(String),
+    /// Bytes are left over after the value.
+    #[error("{0} bytes are left over after the decoded value")]
+    Trailing(usize),
+}
+
+impl CodecError {
+    /// A stable name for feed, CLI and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Encode(_) => "encode_failed",
+            Self::TooLarge(_) => "encoded_too_large",
+            Self::Decode(_) => "decode_failed",
+            Self::Trailing(_) => "decode_trailing_bytes",
+        }
+    }
+}
+
+/// The bytes of `value`.
+///
+/// # Errors
+/// [`CodecError::Encode`] or [`CodecError::TooLarge`].
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that encodes")]
+    let bytes = bincode::serde::encode_to_vec(value, CONFIG)
+        .map_err(|error| CodecError::Encode(error.to_string()))?;
+    if bytes.len() > LIMIT {
+        return Err(CodecError::TooLarge(bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// The value that `bytes` are, all of them.
+///
+/// # Errors
+/// [`CodecError::Decode`] or [`CodecError::Trailing`].
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that decodes")]
+    let decoded = bincode::serde::decode_from_slice(bytes, CONFIG);
+    let (value, used): (T, usize) =
+        decoded.map_err(|error| CodecError::Decode(error.to_string()))?;
+    if used != bytes.len() {
+        return Err(CodecError::Trailing(bytes.len().saturating_sub(used)));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Sample {
+        name: String,
+        numbers: Vec<u64>,
+        maybe: Option<i32>,
+    }
+
+    #[test]
+    fn a_claimed_length_beyond_the_limit_is_an_error_not_an_abort() {
+        let claims_2_to_the_62 = [253, 0, 0, 0, 0, 0, 0, 0, 64];
+        assert!(matches!(decode::<String>(&claims_2_to_the_62), Err(CodecError::Decode(_))));
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut bytes = encode(&7u32).unwrap();
+        bytes.push(0);
+        assert_eq!(decode::<u32>(&bytes), Err(CodecError::Trailing(1)));
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_read_is_not_written() {
+        assert!(encode(&vec![1u8; LIMIT + 1]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(name: String, numbers: Vec<u64>, maybe: Option<i32>) {
+            let sample = Sample { name, numbers, maybe };
+            prop_assert_eq!(decode::<Sample>(&encode(&sample).unwrap()), Ok(sample));
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = decode::<Sample>(&bytes);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The way to the writer: a queue that many hold, and what drives the writer at its other end — a
+//! thread in the node, a task on the paused clock in simulation.
+//!
+//! The queue is not bounded: a channel's actor has already applied what it sends, so there is no
+//! way to refuse it. What waits is bounded by admission (live workflows) and seen in
+//! [`JournalHandle::depth`].
+//!
+//! Architecture invariant: every request is answered exactly once, whatever becomes of the writer.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::log::LogError;
+use super::writer::{AppendRequest, Failure, Writer};
+
+/// How much is committed with one sync. A group ends when it reaches either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// Frames, at least 1.
+    pub frames: usize,
+    /// Bytes of payload; the last frame may exceed it.
+    pub bytes: usize,
+}
+
+impl Default for GroupLimits {
+    fn default() -> Self {
+        Self { frames: 1024, bytes: 4 << 20 }
+    }
+}
+
+/// What the writer says to a request to close.
+pub type CloseOutcome = Result<(), Arc<LogError>>;
+
+enum Message {
+    Append(AppendRequest),
+    Close(oneshot::Sender<CloseOutcome>),
+}
+
+/// The sending end. Cheap to clone.
+#[derive(Clone)]
+pub struct JournalHandle {
+    sender: mpsc::UnboundedSender<Message>,
+    depth: Arc<AtomicUsize>,
+    failure: Failure,
+}
+
+impl JournalHandle {
+    /// Sends a request and returns at once; the outcome comes by its reply. Requests of one sender
+    /// are committed in the order in which they were sent.
+    pub fn append(&self, request: AppendRequest) {
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        // A request that cannot be sent is dropped here, and its reply says that the journal is
+        // closed.
+        if self.sender.send(Message::Append(request)).is_err() {
+            self.depth.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many requests wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// Watches for the failure of the journal.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        self.failure.clone()
+    }
+
+    /// Commits what was sent before, closes the log cleanly and ends the writer. Later requests
+    /// are answered with `journal_closed`.
+    ///
+    /// # Errors
+    /// The failure of the journal. A writer that was closed before is no error.
+    pub async fn close(&self) -> CloseOutcome {
+        let (reply, outcome) = oneshot::channel();
+        if self.sender.send(Message::Close(reply)).is_err() {
+            return Ok(());
+        }
+        outcome.await.unwrap_or(Ok(()))
+    }
+}
+
+/// The receiving end, with the writer that it feeds.
+pub struct WriterLoop {
+    writer: Writer,
+    receiver: mpsc::UnboundedReceiver<Message>,
+    depth: Arc<AtomicUsize>,
+    limits: GroupLimits,
+}
+
+/// A queue to `writer`, and the loop that must be run at its other end.
+#[must_use]
+pub fn queue(writer: Writer, limits: GroupLimits) -> (JournalHandle, WriterLoop) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let depth = Arc::new(AtomicUsize::new(0));
+    let failure = writer.failure();
+    let handle = JournalHandle { sender, depth: Arc::clone(&depth), failure };
+    (handle, WriterLoop { writer, receiver, depth, limits })
+}
+
+impl WriterLoop {
+    /// Runs on the calling thread, which may block, until closed or until every handle is gone.
+    pub fn run_blocking(mut self) {
+        while let Some(message) = self.receiver.blocking_recv() {
+            if self.take(message).is_none() {
+                return;
+            }
+        }
+        self.close_quietly();
+    }
+
+    /// Runs as a task, for a log that does not block (simulation).
+    pub async fn run(mut self) {
+        while let Some(message) = self.receiver.recv().await {
+            if self.take(message).is_none() {
+                return;
+            }
+        }
+        self.close_quietly();
+    }
+
+    /// Starts [`WriterLoop::run_blocking`] on a thread of its own.
+    ///
+    /// # Errors
+    /// What the system says when it cannot make a thread.
+    pub fn spawn_thread(self) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("journal".to_owned()).spawn(|| self.run_blocking())
+    }
+
+    /// Commits `first` together with what else waits; `None` once the writer was told to close.
+    fn take(&mut self, first: Message) -> Option<()> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Append(request) => {
+                    bytes += request.payload.len();
+                    group.push(request);
+                }
+                Message::Close(reply) => {
+                    self.commit(group);
+                    // The asker may be gone; the log is closed all the same.
+                    drop(reply.send(self.writer.close()));
+                    return None;
+                }
+            }
+            let is_full = group.len() >= self.limits.frames || bytes >= self.limits.bytes;
+            next = if is_full { None } else { self.receiver.try_recv().ok() };
+        }
+        self.commit(group);
+        Some(())
+    }
+
+    fn commit(&mut self, group: Vec<AppendRequest>) {
+        self.depth.fetch_sub(group.len(), Ordering::Relaxed);
+        if !group.is_empty() {
+            self.writer.commit_group(group);
+        }
+    }
+
+    /// Every handle is gone: nobody is left to be told of a failure, and the failure watch has it.
+    fn close_quietly(&mut self) {
+        drop(self.writer.close());
+    }
+}
