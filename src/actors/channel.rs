@@ -16,8 +16,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::channel_commit::InFlight;
-use super::channel_stages::{Dispatched, StageChild};
-use super::messages::ChannelMsg;
+use super::channel_stages::Dispatched;
+use super::messages::{ChannelMsg, StageMsg};
 use super::stage_work::{StageTools, StageWork};
 use crate::domain::channel::ChannelState;
 use crate::domain::command::Command;
@@ -33,10 +33,15 @@ use crate::journal::record::{self, Commit, SCHEMA};
 use crate::journal::writer::{AppendError, AppendRequest, Reply as AppendReply};
 use crate::ports::clock::Entropy;
 use crate::supervision::envelope::{Envelope, Mailbox, Trace};
+use crate::supervision::exit::exit_of;
 use crate::supervision::handle::Handle;
 use crate::supervision::intensity::RestartPolicy;
+use crate::supervision::lazy::LazyChild;
 use crate::supervision::observe::Registry;
 use crate::supervision::path::Incarnation;
+
+/// How long a stage's actor may take to stop with its channel.
+const STAGE_STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// How often a new incarnation tries to get past one that is still writing.
 const GENERATION_TRIES: u32 = 5;
@@ -83,7 +88,7 @@ pub struct ChannelLife {
     /// Frames that the journal has not acknowledged, oldest first.
     pub(super) in_flight: VecDeque<InFlight>,
     /// The stages' actors, as far as they were needed.
-    pub(super) stages: BTreeMap<StageName, StageChild>,
+    pub(super) stages: BTreeMap<StageName, LazyChild<StageMsg>>,
     /// What the stages were given.
     pub(super) dispatched: BTreeMap<WorkflowId, Dispatched>,
     /// When workflows must be looked at again.
@@ -260,16 +265,20 @@ impl Actor for ChannelActor {
         event: SupervisionEvent,
         life: &mut ChannelLife,
     ) -> Result<(), ActorProcessingErr> {
-        match event {
-            SupervisionEvent::ActorTerminated(cell, _, reason) => {
-                let killed = reason.as_deref() == Some("killed");
-                let failure = killed.then(|| "killed".to_owned());
-                self.stage_ended(life, cell.get_id(), failure)
-            }
-            SupervisionEvent::ActorFailed(cell, error) => {
-                self.stage_ended(life, cell.get_id(), Some(error.to_string()))
-            }
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => Ok(()),
+        match exit_of(&event) {
+            Some((actor, exit)) => self.stage_ended(life, actor, &exit),
+            None => Ok(()),
         }
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        life: &mut ChannelLife,
+    ) -> Result<(), ActorProcessingErr> {
+        for child in life.stages.values_mut().rev() {
+            child.stop(STAGE_STOP_LIMIT).await;
+        }
+        Ok(())
     }
 }

@@ -18,10 +18,11 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::pending::{Effect, pending_of};
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
-use crate::supervision::envelope::Trace;
+use crate::supervision::envelope::{Mailbox, Trace};
+use crate::supervision::exit::Exit;
 use crate::supervision::handle::Handle;
-use crate::supervision::intensity::{RestartMeter, Verdict};
-use crate::supervision::path::{ChildId, Incarnation};
+use crate::supervision::lazy::{Ended, LazyChild, NotReady};
+use crate::supervision::path::ChildId;
 
 /// What a stage was given for a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +46,6 @@ impl Dispatched {
     fn waits_at(&self, stage: StageName) -> bool {
         self.ticket.stage == stage && self.stand == Stand::Offered
     }
-}
-
-/// A stage's actor as its channel knows it.
-#[derive(Debug)]
-pub(super) struct StageChild {
-    handle: Handle<StageMsg>,
-    meter: RestartMeter,
-    life: Option<(ActorId, Incarnation)>,
-    /// Whether a respawn is waiting for its back-off.
-    backing_off: bool,
 }
 
 impl ChannelActor {
@@ -113,28 +104,18 @@ impl ChannelActor {
         }
         stop_running(life, ticket.workflow);
         life.dispatched.insert(ticket.workflow, Dispatched { ticket, stand: Stand::Offered });
-        self.ensure_stage(life, ticket.stage).await?;
-        self.give(life, ticket);
-        Ok(())
+        self.give(life, ticket).await
     }
 
     /// Casts the job of `ticket` to its stage, and looks later whether it was accepted.
-    fn give(&self, life: &mut ChannelLife, ticket: Ticket) {
-        let Some(child) = life.stages.get(&ticket.stage).filter(|child| child.life.is_some())
-        else {
-            // Its actor is backing off: it gets the job when it is back.
-            return;
-        };
-        let Some(job) = self.job(ticket) else { return };
+    async fn give(&self, life: &mut ChannelLife, ticket: Ticket) -> Result<(), ActorProcessingErr> {
+        let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else { return Ok(()) };
+        let Some(job) = self.job(ticket) else { return Ok(()) };
         let trace = Trace { correlation: 0, workflow: Some(ticket.workflow) };
-        // If it has ended just now, the check below finds out.
-        let _ = child.handle.cast(trace, StageMsg::Run(Box::new(job)));
-        let me = life.me.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(ACCEPT_LIMIT).await;
-            // An actor that ended has no jobs to look after.
-            let _ = me.cast(trace, ChannelMsg::CheckAccepted(ticket));
-        });
+        // If it has ended just now, its end is noticed, or the check below finds out.
+        let _ = mailbox.cast(trace, StageMsg::Run(Box::new(job)));
+        wake_later(life, ACCEPT_LIMIT, ChannelMsg::CheckAccepted(ticket));
+        Ok(())
     }
 
     fn job(&self, ticket: Ticket) -> Option<StageJob> {
@@ -164,40 +145,30 @@ impl ChannelActor {
         })
     }
 
+    /// The mailbox of a stage's actor, which is started if need be; `None` while it backs off.
     async fn ensure_stage(
         &self,
         life: &mut ChannelLife,
         stage: StageName,
-    ) -> Result<(), ActorProcessingErr> {
-        if !life.stages.contains_key(&stage) {
-            let path = self.parts.handle.path().child(&ChildId::from(stage.actor()));
-            let handle = Handle::new(&self.parts.registry, &path);
-            let meter = RestartMeter::new(self.parts.stage_policy);
-            let child = StageChild { handle, meter, life: None, backing_off: false };
-            life.stages.insert(stage, child);
-        }
-        let waiting = life.stages.get(&stage).is_some_and(|c| c.life.is_some() || c.backing_off);
-        if waiting { Ok(()) } else { self.spawn_stage(life, stage).await }
-    }
-
-    async fn spawn_stage(
-        &self,
-        life: &mut ChannelLife,
-        stage: StageName,
-    ) -> Result<(), ActorProcessingErr> {
-        let cell = life.cell.clone();
-        let channel = life.me.clone();
-        let life_ms = life.lived_ms();
+    ) -> Result<Option<Mailbox<StageMsg>>, ActorProcessingErr> {
         let Some(work) = self.parts.works.get(&stage).cloned() else {
             return Err(format!("the {stage} stage has no work wired to it").into());
         };
-        let Some(child) = life.stages.get_mut(&stage) else { return Ok(()) };
-        let handle = child.handle.clone();
+        let (cell, channel) = (life.cell.clone(), life.me.clone());
+        let (lived_ms, draw) = (life.lived_ms(), self.parts.entropy.draw());
+        let child = life.stages.entry(stage).or_insert_with(|| {
+            let path = self.parts.handle.path().child(&ChildId::from(stage.actor()));
+            LazyChild::new(Handle::new(&self.parts.registry, &path), self.parts.stage_policy)
+        });
+        let handle = child.handle().clone();
         let shell = StageShell { work, tools: self.parts.tools.clone(), handle, channel };
-        let mailbox = child.handle.spawn(cell, move |_| (shell, ())).await?;
-        child.life = Some((mailbox.actor().get_id(), mailbox.incarnation()));
-        child.meter.started(life_ms);
-        Ok(())
+        match child.ensure(lived_ms, draw, cell, move |_| (shell, ())).await {
+            Ok(mailbox) => Ok(Some(mailbox)),
+            Err(not_ready) => {
+                let channel_fails = come_back_later(life, stage, &not_ready);
+                channel_fails.map(|()| None)
+            }
+        }
     }
 
     /// Takes a stage's report.
@@ -229,7 +200,7 @@ impl ChannelActor {
                     .any(|given| given.ticket.stage == stage && given.stand != Stand::Over);
                 if let Some(child) = life.stages.get(&stage).filter(|_| !busy) {
                     // If it has ended just now, there is nothing left to passivate.
-                    let _ = child.handle.cast(trace, StageMsg::Passivate);
+                    let _ = child.handle().cast(trace, StageMsg::Passivate);
                 }
                 Ok(())
             }
@@ -241,57 +212,33 @@ impl ChannelActor {
         &self,
         life: &mut ChannelLife,
         ended: ActorId,
-        failure: Option<String>,
+        exit: &Exit,
     ) -> Result<(), ActorProcessingErr> {
-        let is_it = |child: &StageChild| child.life.is_some_and(|(id, _)| id == ended);
-        let Some(stage) = life.stages.iter().find(|(_, c)| is_it(c)).map(|(stage, _)| *stage)
-        else {
+        let (lived_ms, draw) = (life.lived_ms(), self.parts.entropy.draw());
+        let noted = life.stages.iter_mut().find_map(|(stage, child)| {
+            Some((*stage, child.note_end(ended, exit, lived_ms, draw)?))
+        });
+        let Some((stage, end)) = noted else { return Ok(()) };
+        let Ended::Failed(not_ready) = end else {
+            // It was passivated; a job may have crossed with that.
+            if life.dispatched.values().any(|given| given.waits_at(stage)) {
+                wake_later(life, Duration::ZERO, ChannelMsg::Respawn(stage));
+            }
             return Ok(());
         };
-        let life_ms = life.lived_ms();
-        let Some(child) = life.stages.get_mut(&stage) else { return Ok(()) };
-        if let Some((_, incarnation)) = child.life.take() {
-            child.handle.child_ended(incarnation, failure.as_deref());
-        }
         let lost: Vec<Ticket> = life
             .dispatched
             .values()
             .filter(|given| given.ticket.stage == stage && given.stand != Stand::Over)
             .map(|given| given.ticket)
             .collect();
-        let Some(reason) = failure else {
-            return self.give_again(life, stage);
-        };
-        match child.meter.failed(life_ms, self.parts.entropy.draw()) {
-            Verdict::RestartAfter(wait) => {
-                child.backing_off = true;
-                wake_later(life, wait, ChannelMsg::Respawn(stage));
-            }
-            Verdict::Exhausted { restarts } => {
-                let text = format!("the {stage} stage failed {restarts} times in a row: {reason}");
-                return Err(text.into());
-            }
-        }
         for ticket in lost {
             mark_over(life, ticket);
-            let message = format!("the actor of the {stage} stage died: {reason}");
+            let message = format!("the actor of the {stage} stage died: {not_ready}");
             let failure = Failure::transient("stage_crashed", message);
             self.decide(life, &outcome(ticket, Err(failure)), None, None, Trace::default())?;
         }
-        Ok(())
-    }
-
-    /// A stage that stopped in order may have been given a job at the same moment.
-    fn give_again(
-        &self,
-        life: &mut ChannelLife,
-        stage: StageName,
-    ) -> Result<(), ActorProcessingErr> {
-        let waiting = life.dispatched.values().any(|given| given.waits_at(stage));
-        if waiting {
-            wake_later(life, Duration::ZERO, ChannelMsg::Respawn(stage));
-        }
-        Ok(())
+        come_back_later(life, stage, &not_ready)
     }
 
     /// Brings a stage's actor back and gives it what waits for it.
@@ -300,11 +247,6 @@ impl ChannelActor {
         life: &mut ChannelLife,
         stage: StageName,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(child) = life.stages.get_mut(&stage) else { return Ok(()) };
-        child.backing_off = false;
-        if child.life.is_none() {
-            self.spawn_stage(life, stage).await?;
-        }
         let waiting: Vec<Ticket> = life
             .dispatched
             .values()
@@ -312,7 +254,7 @@ impl ChannelActor {
             .map(|given| given.ticket)
             .collect();
         for ticket in waiting {
-            self.give(life, ticket);
+            self.give(life, ticket).await?;
         }
         Ok(())
     }
@@ -331,9 +273,9 @@ impl ChannelActor {
         if !unaccepted {
             return Ok(());
         }
-        let current = life.stages.get(&ticket.stage).and_then(|child| child.handle.current());
-        if let Some(mailbox) = current {
-            mailbox.actor().kill();
+        match life.stages.get(&ticket.stage).and_then(LazyChild::running) {
+            Some(mailbox) => mailbox.actor().kill(),
+            None => self.give(life, ticket).await?,
         }
         Ok(())
     }
@@ -366,7 +308,24 @@ fn stop_running(life: &mut ChannelLife, workflow: WorkflowId) {
     }
     if let Some(child) = life.stages.get(&dispatched.ticket.stage) {
         // A stage that has ended carries nothing any more.
-        let _ = child.handle.cast(Trace::default(), StageMsg::Cancel(dispatched.ticket));
+        let _ = child.handle().cast(Trace::default(), StageMsg::Cancel(dispatched.ticket));
+    }
+}
+
+/// Looks at a stage again when its back-off is over. One that failed too often is the failure of
+/// its channel.
+fn come_back_later(
+    life: &ChannelLife,
+    stage: StageName,
+    not_ready: &NotReady,
+) -> Result<(), ActorProcessingErr> {
+    match not_ready {
+        NotReady::NotBefore { at_ms, .. } => {
+            let wait = Duration::from_millis(at_ms.saturating_sub(life.lived_ms()));
+            wake_later(life, wait, ChannelMsg::Respawn(stage));
+            Ok(())
+        }
+        NotReady::Parked { .. } => Err(format!("the {stage} stage: {not_ready}").into()),
     }
 }
 

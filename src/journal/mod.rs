@@ -10,10 +10,12 @@
 
 pub mod checkpoint;
 pub mod codec;
+pub mod fold;
 pub mod frame;
 pub mod log;
 pub mod memory;
 pub mod queue;
+pub mod record;
 pub mod segment;
 pub mod store;
 pub mod verify;

@@ -1,0 +1,76 @@
+//! What a frame's payload means: the events of one command in one channel.
+//!
+//! Schema 1 is the domain's own types as they are; a golden file and a digest of its bytes guard
+//! them. The first change freezes schema 1 as its own structs with a `From` into schema 2.
+//!
+//! Architecture invariant: a schema that was ever written can always be read; a newer one is
+//! refused with its number.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::{self, CodecError};
+use super::frame::{CODEC_BINCODE, Frame};
+use crate::domain::event::Event;
+use crate::domain::ids::{ChannelId, CommandId, Generation};
+use crate::domain::timestamp::Timestamp;
+
+/// The schema that is written.
+pub const SCHEMA: u16 = 1;
+
+/// The events of one command, as they are committed together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Commit {
+    /// In which channel.
+    pub channel: ChannelId,
+    /// The generation of the actor that decided.
+    pub generation: Generation,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The command it goes back to, if it had an id.
+    pub correlation: Option<CommandId>,
+    /// What happened, in order; never empty.
+    pub events: Vec<Event>,
+}
+
+/// Why a frame's payload cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It was written by a newer version.
+    #[error(
+        "it has schema {found}, this version knows up to {SCHEMA}: use the newer version that wrote it"
+    )]
+    Newer {
+        /// Its schema.
+        found: u16,
+    },
+    /// It was written in an encoding this version does not know.
+    #[error(
+        "it is in encoding {0}, which this version does not know: use the newer version that wrote it"
+    )]
+    Encoding(u8),
+    /// Its checksum holds, but it cannot be decoded.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// The payload of `commit`.
+///
+/// # Errors
+/// [`CodecError`] when it is larger than a frame may be.
+pub fn encode(commit: &Commit) -> Result<Vec<u8>, CodecError> {
+    codec::encode(commit)
+}
+
+/// What `frame` says.
+///
+/// # Errors
+/// [`RecordError`] for newer schemas and undecodable payloads.
+pub fn decode(frame: &Frame) -> Result<Commit, RecordError> {
+    if frame.codec != CODEC_BINCODE {
+        return Err(RecordError::Encoding(frame.codec));
+    }
+    if frame.schema != SCHEMA {
+        return Err(RecordError::Newer { found: frame.schema });
+    }
+    Ok(codec::decode(&frame.payload)?)
+}
