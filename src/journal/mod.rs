@@ -11,11 +11,14 @@
 pub mod checkpoint;
 pub mod codec;
 pub mod fold;
+pub mod follower;
 pub mod frame;
 pub mod log;
 pub mod memory;
+pub mod open;
 pub mod queue;
 pub mod record;
+pub mod rows;
 pub mod segment;
 pub mod store;
 pub mod verify;
