@@ -211,6 +211,7 @@ impl SupervisorState {
         let cell = match result {
             Ok(cell) => cell,
             Err(error) => {
+                child.vacate();
                 child.spec.entry.record_crash(incarnation, &error.to_string());
                 return self.plan_end(id, incarnation, Exit::Failed(error.to_string()));
             }
@@ -219,9 +220,6 @@ impl SupervisorState {
         child.spec.entry.set_status(Status::Running);
         let early_exit = self.early_exits.remove(&cell.get_id());
         child.cell = Some(cell);
-        if self.children.values().all(|child| child.starting.is_none()) {
-            self.early_exits.clear();
-        }
         match early_exit {
             Some(exit) => self.note_end(id, exit),
             None => Vec::new(),
@@ -326,6 +324,9 @@ impl SupervisorState {
                     self.mailbox.actor().stop(None);
                 }
             }
+        }
+        if self.children.values().all(|child| child.starting.is_none()) {
+            self.early_exits.clear();
         }
         if self.plan.is_settled() {
             self.life.send_if_modified(|life| {
