@@ -6,8 +6,10 @@
 pub mod channel;
 mod channel_commit;
 mod channel_stages;
+pub mod empire;
 pub mod journal_keeper;
 pub mod messages;
+pub mod parking;
 pub mod stage;
 mod stage_run;
 pub mod stage_work;

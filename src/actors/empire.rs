@@ -1,0 +1,126 @@
+//! The root of the tree: what is started, in which order, and what a failure means.
+//!
+//! `journal` is significant: its failure stops the process. `channels` parks what fails too often,
+//! so that no other channel notices (S1).
+//!
+//! Architecture invariant: the adapters, and what stands at the rim (feed, and later http and
+//! cluster), come from outside as parts and specs; the root knows none of them by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::channel::{ChannelActor, ChannelParts};
+use super::journal_keeper::{JournalKeeper, KeeperMsg};
+use crate::domain::ids::ChannelName;
+use crate::gpu::broker::{BrokerMsg, HostSlots, broker_spec};
+use crate::journal::queue::JournalHandle;
+use crate::supervision::environment::Environment;
+use crate::supervision::handle::Handle;
+use crate::supervision::observe::Registry;
+use crate::supervision::path::{ActorPath, ChildId};
+use crate::supervision::spec::{ChildSpec, Exhaustion, Order, Restart, SupervisorSpec};
+use crate::supervision::tree::{SupervisorHandle, supervisor_child};
+
+/// How long a channel may take to stop its stages.
+const CHANNEL_STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long all channels together may take to stop.
+const CHANNELS_STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// The addresses of the tree's fixed parts.
+#[derive(Clone)]
+pub struct Empire {
+    /// The root supervisor.
+    pub root: SupervisorHandle,
+    /// The supervisor of the channels.
+    pub channels: SupervisorHandle,
+    /// The broker.
+    pub broker: Handle<BrokerMsg>,
+    keeper: Handle<KeeperMsg>,
+    environment: Environment,
+}
+
+/// What the tree is made of.
+#[derive(Clone)]
+pub struct EmpireParts {
+    /// The way to the journal.
+    pub journal: JournalHandle,
+    /// How many host slots there are.
+    pub slots: HostSlots,
+    /// Children between journal and broker: the feed.
+    pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
+    /// The channels.
+    pub channels: Vec<ChannelParts>,
+}
+
+impl Empire {
+    /// The addresses of a tree in `environment`.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        let registry = &environment.registry;
+        let root = ActorPath::root();
+        let path = |name: &str| root.child(&ChildId::from(name));
+        Self {
+            root: SupervisorHandle::new(registry, &root),
+            channels: SupervisorHandle::new(registry, &path("channels")),
+            broker: Handle::new(registry, &path("gpu")),
+            keeper: Handle::new(registry, &path("journal")),
+            environment: environment.clone(),
+        }
+    }
+
+    /// Where the actor of channel `name` is in the tree.
+    #[must_use]
+    pub fn channel_path(&self, name: &ChannelName) -> ActorPath {
+        self.channels.child_path(&ChildId::new(name.as_str()))
+    }
+
+    /// A child of the root called `name`, for parts that come from outside.
+    #[must_use]
+    pub fn child_path(name: &str) -> ActorPath {
+        ActorPath::root().child(&ChildId::from(name))
+    }
+
+    /// The tree.
+    #[must_use]
+    pub fn spec(&self, parts: EmpireParts) -> SupervisorSpec {
+        let empire = self.clone();
+        SupervisorSpec::new(move || {
+            vec![
+                empire.journal_spec(&parts.journal),
+                (parts.feed)(),
+                broker_spec(&empire.broker, parts.slots),
+                empire.channels_spec(&parts.channels),
+            ]
+        })
+    }
+
+    fn journal_spec(&self, journal: &JournalHandle) -> ChildSpec {
+        let keeper = JournalKeeper { handle: self.keeper.clone(), journal: journal.clone() };
+        ChildSpec::actor(&self.keeper, move |_| (keeper.clone(), ()))
+            .restart(Restart::Temporary)
+            .significant()
+    }
+
+    fn channels_spec(&self, channels: &[ChannelParts]) -> ChildSpec {
+        let channels = channels.to_vec();
+        let spec = SupervisorSpec::new(move || channels.iter().map(channel_spec).collect())
+            .exhaustion(Exhaustion::Park)
+            .order(Order::Together);
+        supervisor_child(&self.environment, &self.channels, spec, CHANNELS_STOP_LIMIT)
+    }
+
+    /// Who is in the tree.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.environment.registry
+    }
+}
+
+fn channel_spec(parts: &ChannelParts) -> ChildSpec {
+    let handle = parts.handle.clone();
+    let parts = parts.clone();
+    ChildSpec::actor(&handle, move |context| {
+        (ChannelActor::new(parts.clone(), context.incarnation), ())
+    })
+    .shutdown(CHANNEL_STOP_LIMIT)
+}

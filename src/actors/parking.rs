@@ -1,0 +1,61 @@
+//! Notes in the journal that a channel's actor was given up, since the actor itself cannot.
+//!
+//! Architecture invariant: it writes under the generation of the dead actor, so a channel that came
+//! back in the meantime is not marked as parked: its generation is higher, and the frame is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::domain::event::Event;
+use crate::domain::ids::ChannelId;
+use crate::journal::fold::Fold;
+use crate::journal::frame::FrameKind;
+use crate::journal::queue::JournalHandle;
+use crate::journal::record::{self, Commit, SCHEMA};
+use crate::journal::writer::{AppendRequest, Reply};
+use crate::ports::clock::Clock;
+use crate::supervision::observe::{Registry, Status};
+use crate::supervision::path::ActorPath;
+
+/// Follows the registry until it is gone, and notes every channel that is parked.
+pub async fn note_parked_channels(
+    registry: Arc<Registry>,
+    channels: BTreeMap<ActorPath, ChannelId>,
+    fold: Arc<Fold>,
+    journal: JournalHandle,
+    clock: Arc<dyn Clock>,
+) {
+    let mut transitions = registry.subscribe();
+    drop(registry);
+    loop {
+        match transitions.recv().await {
+            Ok(transition) => {
+                let channel = channels.get(&transition.path);
+                if let (Some(channel), Status::Parked { reason }) = (channel, transition.status) {
+                    note(*channel, reason, &fold, &journal, clock.as_ref());
+                }
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn note(
+    channel: ChannelId,
+    reason: String,
+    fold: &Fold,
+    journal: &JournalHandle,
+    clock: &dyn Clock,
+) {
+    let generation = fold.read(channel, |state| state.generation);
+    let events = vec![Event::ChannelParked { reason }];
+    let commit = Commit { channel, generation, at: clock.now(), correlation: None, events };
+    let Ok(payload) = record::encode(&commit) else { return };
+    // A refusal means that the channel is back, or the journal has stopped: then it is not parked.
+    let reply = Reply::call(drop);
+    let (kind, schema) = (FrameKind::Events, SCHEMA);
+    journal.append(AppendRequest { channel, generation, kind, schema, count: 1, payload, reply });
+}
