@@ -227,7 +227,36 @@ fn write_starter(file: &Path, force: bool) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        common: CommonOptions,
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Command {
+        Config(ConfigArgs),
+        Doctor(crate::cli::doctor::DoctorArgs),
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed_and_takes_common_options_anywhere() {
+        Program::command().debug_assert();
+        let words = ["ytempire", "config", "init", "--force", "--config", "a.toml", "--json"];
+        let program = Program::try_parse_from(words).expect("a valid call");
+        assert_eq!(program.common.config.as_deref(), Some(Path::new("a.toml")));
+        assert!(program.common.json && matches!(program.command, Command::Config(_)));
+        for words in [["ytempire", "config", "--help"], ["ytempire", "doctor", "--help"]] {
+            let help = Program::try_parse_from(words).expect_err("help").to_string();
+            assert!(help.contains("--data-dir <DIR>") && help.contains("--json"), "{help}");
+        }
+    }
 
     fn options(file: &Path) -> CommonOptions {
         CommonOptions { config: Some(file.to_owned()), ..CommonOptions::default() }
@@ -244,7 +273,7 @@ mod tests {
         let init = |force| run_action(ConfigAction::Init { force }, &file);
         assert_eq!(init(false), Ok(Exit::Done));
         assert_eq!(run_action(ConfigAction::Check, &file), Ok(Exit::Done));
-        assert_eq!(init(false).map_err(|error| error.code), Err("file_exists"));
+        assert_eq!(init(false).map_err(|error| error.code), Err("file_exists".into()));
         std::fs::write(&file, "mine").expect("written");
         assert_eq!(init(true), Ok(Exit::Done));
         assert_eq!(std::fs::read_to_string(&file).expect("readable"), STARTER);

@@ -137,7 +137,7 @@ mod tests {
         std::fs::write(&file, "[node]\nnmae = \"a\"\n[rendre]\n").expect("written");
         let options = CommonOptions { config: Some(file.clone()), ..CommonOptions::default() };
         let error = options.settings().expect_err("wrong");
-        assert_eq!((error.exit, error.code), (Exit::BadUsage, "config_invalid"));
+        assert_eq!((error.exit, &*error.code), (Exit::BadUsage, "config_invalid"));
         assert_eq!(error.place, Some(format!("{}:2:1", file.display())));
         assert!(error.message.contains("and 1 more"), "{}", error.message);
         assert_eq!(error.remedy.as_deref(), Some("did you mean name?"));
@@ -150,6 +150,6 @@ mod tests {
             ..CommonOptions::default()
         };
         let error = options.settings().expect_err("missing");
-        assert_eq!((error.exit, error.code), (Exit::BadUsage, "config_unreadable"));
+        assert_eq!((error.exit, &*error.code), (Exit::BadUsage, "config_unreadable"));
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Architecture invariant: with `--json` stdout holds exactly one JSON value, also on failure.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -42,7 +43,7 @@ pub struct CliError {
     /// The process's exit code.
     pub exit: Exit,
     /// Stable snake_case code, for example `config_invalid`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What was wrong: lower case, no full stop, no secret.
     pub message: String,
     /// Where: a file with line, a folder, an id.
@@ -54,8 +55,8 @@ pub struct CliError {
 impl CliError {
     /// An error without place and remedy.
     #[must_use]
-    pub fn new(exit: Exit, code: &'static str, message: impl Display) -> Self {
-        Self { exit, code, message: message.to_string(), place: None, remedy: None }
+    pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Display) -> Self {
+        Self { exit, code: code.into(), message: message.to_string(), place: None, remedy: None }
     }
 
     /// The same error at `place`.

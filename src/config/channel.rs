@@ -10,9 +10,10 @@ use crate::domain::ids::{ChannelId, ChannelName};
 
 use super::problem::ProblemKind;
 use super::quantity::{TimeOfDay, duration_text};
-use super::reader::{Section, Value};
+use super::reader::Section;
 use super::secret::{SecretPlace, secret_place};
 use super::trend::TrendConfig;
+use super::value::Value;
 
 /// The palettes a channel's look may name; the first is the default.
 pub const PALETTES: &[&str] = &["midnight", "ember", "paper", "forest", "ocean", "plum"];

@@ -7,7 +7,8 @@
 //! Architecture invariant: a [`Config`] is valid by construction; it holds where a secret is, never
 //! the secret; nothing here knows what the values are used for.
 //!
-//! Reading order: this file, [`channel`], the other sections, then `reader`, which they all use.
+//! Reading order: this file, [`channel`], the other sections, then `reader` and `value`, which they
+//! all use.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,6 +27,7 @@ mod reader;
 pub mod render;
 pub mod secret;
 pub mod trend;
+mod value;
 
 use channel::ChannelConfig;
 use node::{HttpConfig, LimitsConfig, NodeConfig, RetentionConfig};

@@ -13,7 +13,8 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, ProblemKind, line_and_column, nearest};
-use super::quantity::{ByteSize, parse_duration, print_duration};
+use super::quantity::ByteSize;
+use super::value::Value;
 
 /// Endings of keys that look as if they held a secret itself.
 const SECRET_ENDINGS: [&str; 5] = ["key", "token", "secret", "password", "passwd"];
@@ -94,12 +95,7 @@ impl<'d> Section<'d> {
     }
 
     fn value(&self, key: &str, value: &'d toml::Spanned<DeValue<'d>>) -> Value<'d> {
-        Value {
-            findings: self.findings,
-            path: self.path_of(key),
-            span: value.span(),
-            value: value.get_ref(),
-        }
+        Value::new(self.findings, self.path_of(key), value)
     }
 
     /// The section `key` below this one; an absent one reads as empty.
@@ -112,8 +108,8 @@ impl<'d> Section<'d> {
     /// The sections `[[key]]` below this one, in order.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'d>> {
         let Some(value) = self.take(key) else { return Vec::new() };
-        if matches!(value.value, DeValue::Table(_)) {
-            let path = value.path.clone();
+        if value.is_section() {
+            let path = self.path_of(key);
             value.note(
                 ProblemKind::WrongType,
                 "there may be several of this section",
@@ -244,192 +240,6 @@ impl<'d> Section<'d> {
             value.note(ProblemKind::BadValue, "not a value of this key", Some(remedy));
         }
         None
-    }
-}
-
-/// A value of the file and where it stands.
-pub(super) struct Value<'d> {
-    findings: &'d Findings<'d>,
-    path: String,
-    span: Range<usize>,
-    value: &'d DeValue<'d>,
-}
-
-impl<'d> Value<'d> {
-    /// Notes a problem with this value.
-    pub(super) fn note(&self, code: ProblemKind, message: impl Display, remedy: Option<String>) {
-        self.findings.note(code, &self.path, &self.span, message, remedy);
-    }
-
-    fn wrong_type(&self, wanted: &str) {
-        let message = format!("expected {wanted}, found {}", type_name(self.value));
-        self.note(ProblemKind::WrongType, message, None);
-    }
-
-    fn out_of_range(&self, low: impl Display, high: impl Display) {
-        self.note(ProblemKind::BadValue, format!("must be from {low} to {high}"), None);
-    }
-
-    /// Any text.
-    pub(super) fn string(&self) -> Option<&'d str> {
-        let DeValue::String(text) = self.value else {
-            self.wrong_type("a text in quotes");
-            return None;
-        };
-        Some(text)
-    }
-
-    /// A text of 1 to `longest` characters without control characters.
-    pub(super) fn text(&self, longest: usize) -> Option<String> {
-        let text = self.string()?;
-        let length = text.chars().count();
-        if length == 0 || length > longest || text.trim().is_empty() {
-            let message = format!("must have 1 to {longest} characters, has {length}");
-            self.note(ProblemKind::BadValue, message, None);
-            return None;
-        }
-        if text.chars().any(char::is_control) {
-            self.note(ProblemKind::BadValue, "must not hold control characters", None);
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    /// What `parse` makes of the text; its error is the problem's message.
-    pub(super) fn parsed<T, E: Display>(
-        &self,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        match parse(self.string()?) {
-            Ok(parsed) => Some(parsed),
-            Err(error) => {
-                self.note(ProblemKind::BadValue, error, None);
-                None
-            }
-        }
-    }
-
-    /// A whole number in `range`.
-    pub(super) fn integer(&self, range: RangeInclusive<u32>) -> Option<u32> {
-        let DeValue::Integer(digits) = self.value else {
-            self.wrong_type("a whole number");
-            return None;
-        };
-        let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
-        let fitting =
-            number.and_then(|number| u32::try_from(number).ok()).filter(|n| range.contains(n));
-        if fitting.is_none() {
-            self.out_of_range(range.start(), range.end());
-        }
-        fitting
-    }
-
-    /// A number above 0 and up to 1; a whole 1 counts.
-    pub(super) fn fraction(&self) -> Option<f64> {
-        let digits = match self.value {
-            DeValue::Float(digits) => digits.as_str(),
-            DeValue::Integer(digits) => digits.as_str(),
-            _ => {
-                self.wrong_type("a number");
-                return None;
-            }
-        };
-        let fitting = digits.parse().ok().filter(|n: &f64| *n > 0.0 && *n <= 1.0);
-        if fitting.is_none() {
-            self.note(ProblemKind::BadValue, "must be above 0 and at most 1", None);
-        }
-        fitting
-    }
-
-    /// `true` or `false`.
-    pub(super) fn boolean(&self) -> Option<bool> {
-        let DeValue::Boolean(truth) = self.value else {
-            self.wrong_type("true or false");
-            return None;
-        };
-        Some(*truth)
-    }
-
-    /// A duration in `range`.
-    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let span = self.parsed(parse_duration)?;
-        if range.contains(&span) {
-            return Some(span);
-        }
-        self.out_of_range(print_duration(*range.start()), print_duration(*range.end()));
-        None
-    }
-
-    /// A size in `range`.
-    pub(super) fn size(&self, range: RangeInclusive<ByteSize>) -> Option<ByteSize> {
-        let size = self.parsed(ByteSize::parse)?;
-        if range.contains(&size) {
-            return Some(size);
-        }
-        self.out_of_range(range.start(), range.end());
-        None
-    }
-
-    /// The items of a list, called `wanted` in the message where it is none.
-    pub(super) fn list(&self, wanted: &str) -> Option<Vec<Value<'d>>> {
-        let DeValue::Array(items) = self.value else {
-            self.wrong_type(wanted);
-            return None;
-        };
-        let item = |(index, item): (usize, &'d toml::Spanned<DeValue<'d>>)| Value {
-            findings: self.findings,
-            path: format!("{}[{index}]", self.path),
-            span: item.span(),
-            value: item.get_ref(),
-        };
-        Some(items.iter().enumerate().map(item).collect())
-    }
-
-    /// A list of two, the first not above the second, each read by `read`.
-    pub(super) fn ordered_pair<T: PartialOrd>(
-        &self,
-        read: impl Fn(&Value<'d>) -> Option<T>,
-    ) -> Option<(T, T)> {
-        let items = self.list("a list of two")?;
-        let [low, high] = items.as_slice() else {
-            let message = format!("expected a list of two, found {}", items.len());
-            self.note(ProblemKind::WrongType, message, None);
-            return None;
-        };
-        let (low, high) = (read(low), read(high));
-        let (low, high) = (low?, high?);
-        if low > high {
-            let message = "the first is the least and must not be above the second";
-            self.note(ProblemKind::BadValue, message, None);
-            return None;
-        }
-        Some((low, high))
-    }
-
-    /// The table that this value is, called `wanted` in the message where it is none.
-    pub(super) fn section(&self, wanted: &str) -> Option<Section<'d>> {
-        let DeValue::Table(table) = self.value else {
-            self.wrong_type(wanted);
-            return None;
-        };
-        Some(Section::new(self.findings, self.path.clone(), self.span.clone(), Some(table)))
-    }
-
-    /// Whether the value is this very text.
-    pub(super) fn is_text(&self, text: &str) -> bool {
-        matches!(self.value, DeValue::String(value) if value == text)
-    }
-}
-
-fn type_name(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time without quotes",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a section",
     }
 }
 

@@ -66,7 +66,7 @@ fn has_test(text: &str, function: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
     let opening = format!("fn {function}(");
     let is_the_function = |line: &&str| line.trim_start_matches("async ").starts_with(&opening);
-    let Some(at) = lines.iter().position(|line| is_the_function(&line)) else { return false };
+    let Some(at) = lines.iter().position(is_the_function) else { return false };
     let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with(['#', '/']));
     attributes.into_iter().any(|line| line.contains("test"))
 }
@@ -110,6 +110,9 @@ fn command_words(line: &str) -> Option<Vec<&str>> {
 /// the one before, and each option must be in the last one's help.
 fn check_command(words: &[&str], known_help: &mut BTreeMap<Vec<String>, String>) -> Option<String> {
     let mut path: Vec<String> = Vec::new();
+    if !help_of(&path, known_help).contains("Commands:") {
+        return Some("the program's help lists no commands".to_owned());
+    }
     for word in words {
         let help = help_of(&path, known_help);
         let offers_commands = help.contains("Commands:");
