@@ -1,1 +1,6 @@
 //! The command line: one file per command family.
+
+pub mod config_cmd;
+pub mod doctor;
+pub mod options;
+pub mod output;

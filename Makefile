@@ -1,0 +1,34 @@
+# Thin: every target is a plain cargo command after scripts/setup has installed what is missing.
+CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo),cargo)
+
+.PHONY: demo test check bench docs setup
+
+# Builds the program and makes one video for each of two sample channels, offline.
+demo: setup
+	@scripts/announce
+	$(CARGO) build --release --locked
+	target/release/ytempire demo
+
+# All tests.
+test: setup-tests
+	$(CARGO) test --locked
+
+# What does not need a run: format and lints.
+check: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+bench: setup
+	$(CARGO) bench --locked
+
+docs: setup
+	$(CARGO) doc --locked --no-deps
+
+# Installs what is missing to build and run.
+setup:
+	@scripts/setup
+
+# The same, and what the tests need besides.
+.PHONY: setup-tests
+setup-tests:
+	@scripts/setup --tests
