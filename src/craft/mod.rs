@@ -3,7 +3,9 @@
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
 pub mod captions;
+pub mod film;
 pub mod layout;
+pub mod pages;
 pub mod palette;
 pub mod svg;
 pub mod thumbnail;
