@@ -138,7 +138,7 @@ fn card(page: &mut String, entry: &LibraryEntry, number: usize) {
     for (name, path) in &entry.links {
         let _ = write!(page, "<a href=\"{}\">{}</a>", link(path), escape(name));
     }
-    let _ = write!(page, "<br><code>workflow {}</code></p>\n", escape(&entry.workflow));
+    let _ = writeln!(page, "<br><code>workflow {}</code></p>", escape(&entry.workflow));
     page.push_str("</div>\n</article></li>\n");
 }
 

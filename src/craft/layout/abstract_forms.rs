@@ -35,6 +35,8 @@ pub(super) fn facets(svg: &mut Svg, palette: &Palette, seeded: &mut Seeded) {
         })
         .collect();
     let heart = (seeded.between(-18.0, 18.0), seeded.between(-22.0, 6.0));
+    // A ground in the middle tone, so that no seam shows between facets.
+    svg.polyline(&corners, &Paint::fill(palette.second.mix(palette.accent, 0.5)));
     for (index, pair) in corners.iter().zip(corners.iter().cycle().skip(1)).enumerate() {
         let (here, next) = pair;
         let share = index as f64 / corners.len() as f64;

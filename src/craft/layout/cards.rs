@@ -290,6 +290,8 @@ impl Card<'_> {
         self.svg.rect([left + drop * 0.4, y + drop, width, height], corner, &shadow);
         let panel = Paint::fill(self.palette.surface).alpha(0.96);
         self.svg.rect([left, y, width, height], corner, &panel);
+        let edge = Paint::stroke(self.palette.ink, self.units(0.18)).alpha(0.16);
+        self.svg.rect([left, y, width, height], corner, &edge);
         self.mark(left + padding, y + padding);
         let text_left = left + padding;
         let ink = self.palette.ink;

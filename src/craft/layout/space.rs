@@ -29,13 +29,13 @@ pub(super) fn planet(svg: &mut Svg, palette: &Palette, seeded: &mut Seeded) {
     svg.close();
     let body = svg.radial(0.34, 0.3, 0.75, &[(0.0, lit, 1.0), (1.0, shade(palette), 1.0)]);
     svg.circle(0.0, 0.0, 78.0, &Paint::gradient(&body));
-    for _ in 0..5 {
-        let y = seeded.between(-58.0, 58.0);
-        let reach = (76.0f64 * 76.0 - y * y).max(0.0).sqrt();
-        let from = seeded.between(-0.8, 0.0) * reach;
-        let to = seeded.between(0.2, 0.9) * reach;
-        let band = Paint::stroke(lit, seeded.between(3.0, 8.0)).alpha(0.32);
-        svg.path(&format!("M{from:.1} {y:.1}Q{:.1} {:.1} {to:.1} {y:.1}", 0.0, y + 7.0), &band);
+    for band in 0..5u32 {
+        let y = -50.0 + 24.0 * f64::from(band) + seeded.between(-6.0, 6.0);
+        let reach = (72.0f64 * 72.0 - y * y).max(0.0).sqrt();
+        let from = seeded.between(-0.95, -0.5) * reach;
+        let to = seeded.between(0.1, 0.9) * reach;
+        let line = Paint::stroke(lit, seeded.between(3.0, 7.0)).alpha(0.32);
+        svg.path(&format!("M{from:.1} {y:.1}Q0 {:.1} {to:.1} {y:.1}", y + 7.0), &line);
     }
     svg.path(
         "M22 -75A78 78 0 1 1 -60 50A92 92 0 0 0 22 -75Z",
