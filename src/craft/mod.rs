@@ -1,3 +1,12 @@
 //! The skill of making videos, as pure functions: words, pictures as SVG, captions, scores, music.
 //!
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
+
+pub mod captions;
+pub mod film;
+pub mod layout;
+pub mod pages;
+pub mod palette;
+pub mod svg;
+pub mod thumbnail;
+pub mod typeset;
