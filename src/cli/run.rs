@@ -1,0 +1,335 @@
+//! The wiring: the one place that knows both the ports and their adapters, and makes a node of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::data_folder::DataFolder;
+use super::output::{CliError, Exit};
+use super::settings::{NodeSettings, open_error};
+use crate::actors::channel::ChannelParts;
+use crate::actors::empire::{Empire, EmpireParts};
+use crate::actors::messages::ChannelMsg;
+use crate::actors::narrator::Narrator;
+use crate::actors::parking::note_parked_channels;
+use crate::actors::renderer::Renderer;
+use crate::actors::scriptwriter::Scriptwriter;
+use crate::actors::stage_work::{StageTools, StageWork};
+use crate::actors::trend_scout::TrendScout;
+use crate::actors::uploader::Uploader;
+use crate::adapters::offline::artifacts::LocalArtifacts;
+use crate::adapters::offline::child::ChildRunner;
+use crate::adapters::offline::fonts::load_faces;
+use crate::adapters::offline::images::DesignedCards;
+use crate::adapters::offline::library::LocalLibrary;
+use crate::adapters::offline::renderer::ChildRenderer;
+use crate::adapters::offline::voice::FliteVoice;
+use crate::adapters::offline::writer::ExtractiveWriter;
+use crate::domain::channel::ChannelProfile;
+use crate::domain::ids::ChannelName;
+use crate::domain::stage::StageName;
+use crate::feed::actor::FeedActor;
+use crate::feed::hub::FeedHub;
+use crate::journal::fold::Fold;
+use crate::journal::follower::Follower;
+use crate::journal::open::{OpenJournal, journal_folder, open, write_checkpoint};
+use crate::journal::queue::JournalHandle;
+use crate::journal::segment::SegmentOptions;
+use crate::journal::segment::files::survive_file_size_limit;
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::trends::TrendSource;
+use crate::supervision::environment::Environment;
+use crate::supervision::handle::Handle;
+use crate::supervision::intensity::RestartPolicy;
+use crate::supervision::observe::Registry;
+use crate::supervision::spec::ChildSpec;
+use crate::supervision::start_error::StartError;
+use crate::supervision::tree::Tree;
+use crate::telemetry::execution_log::ExecutionLog;
+
+/// Respawns that may run at once.
+const RESPAWNS_AT_ONCE: usize = 8;
+/// How long the whole tree may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A channel and where its topics come from.
+#[derive(Clone)]
+pub struct ChannelSetup {
+    /// What it is.
+    pub profile: ChannelProfile,
+    /// Its sources.
+    pub source: Arc<dyn TrendSource>,
+}
+
+/// A channel of a running node.
+#[derive(Clone)]
+pub struct RunningChannel {
+    /// What it is and where its topics come from.
+    pub setup: ChannelSetup,
+    /// Its actor.
+    pub handle: Handle<ChannelMsg>,
+}
+
+/// A running node.
+pub struct Node {
+    /// The fold of everything that was committed.
+    pub fold: Arc<Fold>,
+    /// Where to follow what happens.
+    pub hub: FeedHub,
+    /// The channels.
+    pub channels: BTreeMap<ChannelName, RunningChannel>,
+    /// Who is in the tree.
+    pub registry: Arc<Registry>,
+    tree: Tree,
+    journal_folder: PathBuf,
+    store: Option<StoreThread>,
+    parking: tokio::task::AbortHandle,
+    _folder: DataFolder,
+}
+
+struct StoreThread {
+    stop: watch::Sender<bool>,
+    thread: tokio::task::JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts a node in `folder`, and waits until its tree is up.
+    ///
+    /// # Errors
+    /// [`CliError`] when the journal is damaged or newer (exit 5), or the tree does not start.
+    pub async fn start(
+        folder: DataFolder,
+        settings: NodeSettings,
+        channels: Vec<ChannelSetup>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, CliError> {
+        // Without it a file-size limit would kill the process instead of failing the write.
+        let survived = survive_file_size_limit();
+        survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
+        let journal_folder = journal_folder(folder.root());
+        let opened = open_journal(journal_folder.clone()).await?;
+        let OpenJournal { fold, handle: journal, writer, torn_tail, damaged_checkpoints } = opened;
+        if let Some(problem) = torn_tail {
+            tracing::warn!(%problem, "an unfinished write at the end of the journal was cut off");
+        }
+        for name in damaged_checkpoints {
+            tracing::warn!(name, "a damaged checkpoint was passed over");
+        }
+        let thread = writer.spawn_thread();
+        thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
+        let store = follow(&folder, &fold, clock.as_ref()).await;
+        let registry = Arc::new(Registry::new());
+        let jitter = Arc::clone(&entropy);
+        let draw = Arc::new(move || jitter.draw());
+        let environment = Environment::new(Arc::clone(&registry), draw, RESPAWNS_AT_ONCE);
+        let hub = FeedHub::default();
+        let empire = Empire::new(&environment);
+        let parts = channel_parts(
+            &empire, &folder, &settings, &channels, &journal, &fold, &hub, &clock, &entropy,
+        )?;
+        let running = channels.into_iter().zip(&parts).map(|(setup, parts)| {
+            let name = setup.profile.name.clone();
+            (name, RunningChannel { setup, handle: parts.handle.clone() })
+        });
+        let running: BTreeMap<_, _> = running.collect();
+        let paths = parts.iter().map(|parts| {
+            (parts.handle.path().clone(), parts.tools.profile.id)
+        });
+        let parking = tokio::spawn(note_parked_channels(
+            Arc::clone(&registry),
+            paths.collect(),
+            Arc::clone(&fold),
+            journal.clone(),
+            clock,
+        ));
+        let spec = empire.spec(EmpireParts {
+            journal,
+            slots: settings.slots,
+            feed: feed_spec(&registry, &fold, &hub),
+            channels: parts,
+        });
+        let tree = Tree::start(&environment, &empire.root, spec).await;
+        let tree = tree.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        let booted = tree.booted().await;
+        booted.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        Ok(Self {
+            fold,
+            hub,
+            channels: running,
+            registry,
+            tree,
+            journal_folder,
+            store,
+            parking: parking.abort_handle(),
+            _folder: folder,
+        })
+    }
+
+    /// Waits until the tree has failed, and says why.
+    pub async fn failed(&self) -> CliError {
+        match self.tree.ended().await {
+            Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
+            Err(error) => {
+                let full = error.0.contains("no room to");
+                let code = if full { "disk_full" } else { error.code() };
+                CliError::new(Exit::Failed, code, error)
+                    .remedy("mend the cause, then run the same command again: nothing is lost")
+            }
+        }
+    }
+
+    /// Stops everything in order: the tree, the store, and a checkpoint of what was committed.
+    pub async fn stop(self) {
+        let report = self.tree.shutdown(STOP_LIMIT).await;
+        for forced in report.forced() {
+            tracing::warn!(actor = %forced.path, "did not stop in time and was killed");
+        }
+        self.parking.abort();
+        if let Some(store) = self.store {
+            store.stop.send_replace(true);
+            // A store that failed has said so; it is rebuilt at the next start.
+            let _ = store.thread.await;
+        }
+        let (folder, fold) = (self.journal_folder, self.fold);
+        let checkpoint =
+            tokio::task::spawn_blocking(move || write_checkpoint(&folder, &fold)).await;
+        if let Ok(Err(error)) = checkpoint {
+            tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
+        }
+    }
+}
+
+async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
+    let shown = folder.clone();
+    let opening =
+        tokio::task::spawn_blocking(move || open(&folder, SegmentOptions::default())).await;
+    match opening {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) => Err(open_error(&shown, &error)),
+        Err(error) => Err(CliError::new(Exit::Failed, "journal_unopened", error)),
+    }
+}
+
+/// Puts the store on a thread of its own. Whatever is wrong with it, the node goes on without.
+async fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> Option<StoreThread> {
+    let path = folder.root().join("store");
+    let (now, followed) = (clock.now(), Arc::clone(fold));
+    let opening = tokio::task::spawn_blocking(move || Follower::open(&path, now, followed)).await;
+    let (follower, set_aside) = match opening {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the store is not kept up in this run");
+            return None;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the store is not kept up in this run");
+            return None;
+        }
+    };
+    if let Some(aside) = set_aside {
+        let path = aside.path.display();
+        tracing::warn!(cause = %aside.cause, %path, "the store was damaged: set aside and rebuilt");
+    }
+    let (stop, stopping) = watch::channel(false);
+    let runtime = tokio::runtime::Handle::current();
+    let thread = tokio::task::spawn_blocking(move || {
+        if let Err(error) = follower.follow(&runtime, stopping) {
+            tracing::warn!(%error, "the store fell behind; it is rebuilt at the next start");
+        }
+    });
+    Some(StoreThread { stop, thread })
+}
+
+fn feed_spec(
+    registry: &Arc<Registry>,
+    fold: &Arc<Fold>,
+    hub: &FeedHub,
+) -> Arc<dyn Fn() -> ChildSpec + Send + Sync> {
+    let entry = registry.entry(&Empire::child_path("feed"));
+    let (fold, hub) = (Arc::clone(fold), hub.clone());
+    Arc::new(move || {
+        let (fold, hub) = (Arc::clone(&fold), hub.clone());
+        ChildSpec::new(
+            Arc::clone(&entry),
+            Arc::new(move |context| {
+                let feed = FeedActor { fold: Arc::clone(&fold), hub: hub.clone() };
+                Box::pin(async move {
+                    use ractor::Actor;
+                    let spawned = FeedActor::spawn_linked(None, feed, (), context.supervisor).await;
+                    let (actor, _) = spawned.map_err(StartError::from)?;
+                    Ok(actor.get_cell())
+                })
+            }),
+        )
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the wiring is where everything meets, once")]
+fn channel_parts(
+    empire: &Empire,
+    folder: &DataFolder,
+    settings: &NodeSettings,
+    channels: &[ChannelSetup],
+    journal: &JournalHandle,
+    fold: &Arc<Fold>,
+    hub: &FeedHub,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Vec<ChannelParts>, CliError> {
+    let faces = Arc::new(load_faces().map_err(|error| {
+        CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
+    })?);
+    let artifacts = folder.root().join("artifacts");
+    let program = std::env::current_exe()
+        .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
+    let children = ChildRunner::new(program, settings.execution_log.clone());
+    let voice_cache = artifacts.join("voice");
+    let voice = Arc::new(FliteVoice::new(children.clone(), voice_cache));
+    let renderer = Arc::new(ChildRenderer::new(children, settings.encoding.clone()));
+    let images = Arc::new(DesignedCards::new(Arc::clone(&faces)));
+    let library = LocalLibrary::new(folder.root().join("library"), Arc::clone(clock));
+    let library = Arc::new(library);
+    let writer = Arc::new(ExtractiveWriter);
+    let store = Arc::new(LocalArtifacts::new(artifacts));
+    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLog::new(path)));
+    let parts = channels.iter().map(|setup| {
+        let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));
+        let render = Renderer::new(
+            Arc::clone(&images) as _,
+            Arc::clone(&renderer) as _,
+            Arc::clone(&faces),
+            settings.video,
+        );
+        let works: BTreeMap<StageName, Arc<dyn StageWork>> = BTreeMap::from([
+            (StageName::Trend, scout),
+            (StageName::Script, Arc::new(Scriptwriter::new(Arc::clone(&writer) as _)) as _),
+            (StageName::Narration, Arc::new(Narrator::new(Arc::clone(&voice) as _)) as _),
+            (StageName::Render, Arc::new(render) as _),
+            (StageName::Upload, Arc::new(Uploader::new(Arc::clone(&library) as _)) as _),
+        ]);
+        let path = empire.channel_path(&setup.profile.name);
+        ChannelParts {
+            handle: Handle::new(empire.registry(), &path),
+            journal: journal.clone(),
+            fold: Arc::clone(fold),
+            policies: Arc::new(settings.policies.clone()),
+            entropy: Arc::clone(entropy),
+            tools: StageTools {
+                profile: Arc::new(setup.profile.clone()),
+                clock: Arc::clone(clock),
+                artifacts: Arc::clone(&store) as _,
+                broker: empire.broker.clone(),
+                ticks: hub.tick_sink(),
+                execution_log: log.clone(),
+            },
+            works,
+            registry: Arc::clone(empire.registry()),
+            stage_policy: RestartPolicy::default(),
+        }
+    });
+    Ok(parts.collect())
+}

@@ -1,0 +1,123 @@
+//! From the config's data to what the node is built of.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::output::{CliError, Exit};
+use crate::actors::renderer::VideoSettings;
+use crate::adapters::offline::renderer::Encoding;
+use crate::config::Config;
+use crate::config::channel::{Aspect as ConfigAspect, ChannelConfig};
+use crate::config::pipeline::StagePolicyConfig;
+use crate::config::render::CountOrAuto;
+use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
+use crate::gpu::broker::HostSlots;
+use crate::journal::open::OpenError;
+
+/// What a node is built with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeSettings {
+    /// Host slots.
+    pub slots: HostSlots,
+    /// How videos look.
+    pub video: VideoSettings,
+    /// How they are encoded.
+    pub encoding: Encoding,
+    /// The limits of the stages.
+    pub policies: Policies,
+    /// Where executions are noted, if they are.
+    pub execution_log: Option<PathBuf>,
+}
+
+/// Cores that one render uses well.
+const CORES_PER_RENDER: u32 = 4;
+/// A grant must have come within this time.
+const SCHEDULE_TO_START: Duration = Duration::from_secs(24 * 3600);
+
+impl NodeSettings {
+    /// What `config` asks for on this machine.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = u32::try_from(cores).unwrap_or(1);
+        let render = match config.host.render_slots {
+            CountOrAuto::Auto => (cores / CORES_PER_RENDER).max(1),
+            CountOrAuto::Count(count) => count,
+        };
+        let threads = match config.render.threads {
+            CountOrAuto::Auto => (cores / render).max(1),
+            CountOrAuto::Count(count) => count,
+        };
+        let stage = |stage: &StagePolicyConfig| StagePolicy {
+            retry: RetryPolicy { max_retries: stage.max_retries, base: stage.backoff_base },
+            soft_limit: stage.soft_limit,
+            hard_limit: stage.hard_limit,
+            schedule_to_start: SCHEDULE_TO_START,
+        };
+        let pipeline = &config.pipeline;
+        Self {
+            slots: HostSlots { render, light: cores },
+            video: VideoSettings {
+                width: config.render.width,
+                height: config.render.height,
+                fps: config.render.fps,
+                threads,
+            },
+            encoding: Encoding { preset: config.render.preset.clone(), crf: config.render.crf },
+            policies: Policies::new([
+                stage(&pipeline.trend),
+                stage(&pipeline.script),
+                stage(&pipeline.narration),
+                stage(&pipeline.render),
+                stage(&pipeline.upload),
+            ]),
+            execution_log: config.node.execution_log.clone(),
+        }
+    }
+}
+
+/// The profile of a channel of the config.
+#[must_use]
+pub fn profile_of(channel: &ChannelConfig) -> ChannelProfile {
+    ChannelProfile {
+        id: channel.id,
+        name: channel.name.clone(),
+        niche: channel.niche.clone(),
+        language: channel.language.clone(),
+        voice: channel.personality.voice.clone(),
+        tone: channel.personality.tone.clone(),
+        audience: channel.personality.audience.clone(),
+        palette: channel.look.palette.clone(),
+        aspect: match channel.look.aspect {
+            ConfigAspect::Landscape => Aspect::Landscape,
+            ConfigAspect::Upright => Aspect::Portrait,
+        },
+        video_length: channel.video_length,
+        scenes: channel.scenes,
+    }
+}
+
+/// What a person is told of a journal that cannot be opened.
+#[must_use]
+pub fn open_error(folder: &Path, error: &OpenError) -> CliError {
+    let exit = match error.code() {
+        "journal_damaged" | "journal_unreadable" => Exit::DataDamaged,
+        _ => Exit::Failed,
+    };
+    let place = match error.problem() {
+        Some(problem) => {
+            format!("{} at byte {}", folder.join(&problem.file).display(), problem.offset)
+        }
+        None => folder.display().to_string(),
+    };
+    let told = CliError::new(exit, error.code(), error).at(place);
+    match exit {
+        Exit::DataDamaged => told.remedy(
+            "run `ytempire journal verify` to see all damage; restore the folder from a backup, or \
+             move it away to begin anew; nothing was changed",
+        ),
+        _ => told,
+    }
+}
