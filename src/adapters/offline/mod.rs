@@ -1,1 +1,3 @@
 //! Built-ins that need no key, no network and no download.
+
+pub mod feeds;
