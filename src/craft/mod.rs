@@ -3,3 +3,10 @@
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
 pub mod feedtext;
+pub mod numbers;
+pub mod readability;
+pub mod sentences;
+pub mod speakable;
+pub mod merge;
+pub mod similarity;
+pub mod terms;
