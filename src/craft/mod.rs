@@ -10,3 +10,4 @@ pub mod speakable;
 pub mod merge;
 pub mod similarity;
 pub mod terms;
+pub mod scoring;
