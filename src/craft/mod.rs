@@ -11,3 +11,8 @@ pub mod merge;
 pub mod similarity;
 pub mod terms;
 pub mod scoring;
+pub mod headings;
+pub mod pace;
+pub mod titles;
+pub mod tone;
+pub mod writer;

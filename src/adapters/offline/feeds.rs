@@ -211,3 +211,5 @@ fn refused(place: &str, refusal: Refusal) -> FeedError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod sample_tests;
