@@ -3,10 +3,24 @@
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
 pub mod captions;
+pub mod feedtext;
 pub mod film;
+pub mod headings;
 pub mod layout;
+pub mod merge;
+pub mod numbers;
+pub mod pace;
 pub mod pages;
 pub mod palette;
+pub mod readability;
+pub mod scoring;
+pub mod sentences;
+pub mod similarity;
+pub mod speakable;
 pub mod svg;
+pub mod terms;
 pub mod thumbnail;
+pub mod titles;
+pub mod tone;
 pub mod typeset;
+pub mod writer;

@@ -1,0 +1,152 @@
+//! A few words that say what a scene is about, taken from its own sentences.
+//!
+//! Architecture invariant: every word of a heading stands in the text it is for.
+
+use std::collections::BTreeSet;
+
+use super::terms::{is_stop_word, terms};
+
+/// The longest heading, in characters.
+pub const MAX_HEADING: usize = 60;
+
+/// Words after which a noun phrase is likely.
+const BEFORE_NOUNS: [&str; 34] = [
+    "a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "into", "with", "without",
+    "through", "around", "between", "under", "over", "its", "his", "her", "their", "called",
+    "named", "inside", "against", "during", "after", "before", "behind", "towards", "no", "than",
+    "as",
+];
+
+/// The best heading for `sentences`, other than what `taken` already says; `fallback` when they
+/// have no fitting words.
+#[must_use]
+pub fn heading(sentences: &[&str], taken: &BTreeSet<String>, fallback: &str) -> String {
+    let mut best: Option<(i32, String)> = None;
+    for sentence in sentences {
+        for phrase in phrases(sentence) {
+            let score = score(&phrase, taken);
+            if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
+                best = Some((score, phrase.text));
+            }
+        }
+    }
+    let words = best.filter(|(score, _)| *score > 0).map_or_else(|| fallback.to_owned(), |(_, text)| text);
+    capitalised(&shortened(&words, MAX_HEADING))
+}
+
+/// `text` cut at a word so that it has at most `most` characters.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for word in text.split(' ') {
+        if short.chars().count() + word.chars().count() + 2 > most {
+            break;
+        }
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short.push_str(word);
+    }
+    if short.is_empty() {
+        short = text.chars().take(most.saturating_sub(1)).collect();
+    }
+    format!("{}…", short.trim_end_matches([',', ':', ';', '.']))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().collect::<String>() + characters.as_str(),
+        None => String::new(),
+    }
+}
+
+struct Phrase {
+    text: String,
+    words: usize,
+    after_noun_marker: bool,
+    begins_sentence: bool,
+    ends_clause: bool,
+}
+
+/// The runs of content words in a sentence.
+fn phrases(sentence: &str) -> Vec<Phrase> {
+    let words: Vec<&str> = sentence.split(' ').collect();
+    let mut found = Vec::new();
+    let mut run: Vec<&str> = Vec::new();
+    let mut start = 0;
+    for (at, word) in words.iter().enumerate() {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_content = !bare.is_empty() && !is_stop_word(&bare.to_lowercase());
+        let is_number = bare.chars().all(|c| c.is_ascii_digit()) && !bare.is_empty();
+        if is_content || is_number {
+            if run.is_empty() {
+                start = at;
+            }
+            run.push(bare);
+        }
+        let ends_clause = word.ends_with([',', '.', ';', ':', '!', '?', ')']);
+        let goes_on = (is_content || is_number) && !ends_clause;
+        if !goes_on && !run.is_empty() {
+            let marker = start.checked_sub(1).and_then(|before| words.get(before));
+            found.push(Phrase {
+                text: run.join(" "),
+                words: run.len(),
+                after_noun_marker: marker
+                    .is_some_and(|word| BEFORE_NOUNS.contains(&word.to_lowercase().as_str())),
+                begins_sentence: start <= 1,
+                ends_clause,
+            });
+            run.clear();
+        }
+    }
+    found
+}
+
+fn score(phrase: &Phrase, taken: &BTreeSet<String>) -> i32 {
+    let words: Vec<&str> = phrase.text.split(' ').collect();
+    let Some(last) = words.last() else { return 0 };
+    let is_name = words.iter().any(|word| word.starts_with(char::is_uppercase));
+    let all_numbers = words.iter().all(|word| word.chars().all(|c| c.is_ascii_digit()));
+    if all_numbers || phrase.words > 4 {
+        return 0;
+    }
+    let mut score = 2 * i32::try_from(phrase.words.min(3)).unwrap_or(0);
+    score += if phrase.after_noun_marker { 3 } else { -2 };
+    score += if is_name { 2 } else { 0 };
+    score += if phrase.ends_clause { 1 } else { 0 };
+    // At the beginning of a sentence the verb is still in the run.
+    score -= if phrase.begins_sentence && phrase.words > 1 && !phrase.ends_clause { 4 } else { 0 };
+    score -= if last.ends_with("ed") || last.ends_with("ing") || last.ends_with("ly") { 4 } else { 0 };
+    let repeated = terms(&phrase.text).iter().filter(|term| taken.contains(*term)).count();
+    score - 3 * i32::try_from(repeated).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_a_noun_phrase_of_the_text() {
+        let taken = BTreeSet::new();
+        let text = "David Scott used the car to explore the edge of the Apennine mountains.";
+        assert_eq!(heading(&[text], &taken, "x"), "Apennine mountains");
+        assert_eq!(heading(&["They did."], &taken, "the rover"), "The rover");
+    }
+
+    #[test]
+    fn headings_do_not_repeat_each_other() {
+        let taken: BTreeSet<String> = terms("Apennine mountains").into_iter().collect();
+        let text = "They reached the edge of the Apennine mountains with a folding car.";
+        assert_ne!(heading(&[text], &taken, "x"), "Apennine mountains");
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_word() {
+        let cut = shortened(&"word ".repeat(30), MAX_HEADING);
+        assert!(cut.chars().count() <= MAX_HEADING && cut.ends_with("word…"), "{cut}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Scripts of a few seconds: the strongest sentence that fits, and what follows it.
+
+use super::material::{Piece, first_clause, pieces};
+use super::scenes::Line;
+use super::{WriterBrief, WriterError, narration_seconds, not_enough, own_line, source_line, worth};
+use crate::craft::similarity::sentence_digest;
+use crate::craft::speakable::speakable;
+use crate::craft::tone::Tone;
+use crate::domain::script::SentenceKind;
+
+/// Lines for a narration within the brief's range.
+pub(super) fn lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
+    let (least, most) = brief.seconds;
+    let worth = worth(brief);
+    let sign_off = own_line(Tone::of(brief.tone).sign_off(brief.seed), SentenceKind::SignOff, &brief.pace);
+    let mut best: Option<(f64, Vec<Line>)> = None;
+    let mut longest = 0.0_f64;
+    for story in &brief.topic.stories {
+        let told = pieces(story, &brief.pace, brief.used);
+        for (at, piece) in told.iter().enumerate().filter(|(_, piece)| piece.stands_alone()) {
+            for opening in [Some(piece.clone()), clause(piece, brief)].into_iter().flatten() {
+                let whole = opening.text == piece.text;
+                let follow = told.iter().skip(at + 1).take_while(|next| whole && next.usable);
+                let lines = fill(&opening, follow, &sign_off, brief);
+                let total = narration_seconds(&lines, 2, &brief.pace);
+                if total > most {
+                    continue;
+                }
+                longest = longest.max(total);
+                let named = opening.terms.intersection(&worth.title_terms).count().min(3) as f64;
+                let value = worth.of(at, &told) + 2.0 * named + if at == 0 { 1.5 } else { 0.0 };
+                if total >= least && best.as_ref().is_none_or(|(known, _)| value > *known) {
+                    best = Some((value, lines));
+                }
+            }
+        }
+    }
+    best.map(|(_, lines)| lines).ok_or_else(|| not_enough(brief, longest))
+}
+
+/// The sentence, then the following ones while they fit, then the sign-off if it fits.
+fn fill<'a>(
+    opening: &Piece,
+    follow: impl Iterator<Item = &'a Piece>,
+    sign_off: &Line,
+    brief: &WriterBrief<'_>,
+) -> Vec<Line> {
+    let most = brief.seconds.1;
+    let mut lines = vec![source_line(opening, true)];
+    for next in follow {
+        lines.push(source_line(next, false));
+        if narration_seconds(&lines, 2, &brief.pace) > most {
+            lines.pop();
+            break;
+        }
+    }
+    lines.push(sign_off.clone());
+    if narration_seconds(&lines, 2, &brief.pace) > most {
+        lines.pop();
+    }
+    lines
+}
+
+/// The first clause of a sentence that is too long as a whole.
+fn clause(piece: &Piece, brief: &WriterBrief<'_>) -> Option<Piece> {
+    let text = first_clause(&piece.text)?;
+    if brief.used.contains(&sentence_digest(&text)) {
+        return None;
+    }
+    let spoken = speakable(&text);
+    Some(Piece { seconds: brief.pace.seconds(&spoken), spoken, text, ..piece.clone() })
+}
