@@ -1,1 +1,3 @@
 //! What the program says about itself.
+
+pub mod execution_log;
