@@ -117,7 +117,10 @@ impl WorkerChild {
             match tokio::time::timeout_at(self.last_heard + limit, self.reports.recv()).await {
                 Err(_) => self.end_silence(limit),
                 Ok(Some(message)) => {
-                    self.last_heard = Instant::now();
+                    // After the outcome only the end counts.
+                    if self.outcome.is_none() {
+                        self.last_heard = Instant::now();
+                    }
                     if let Some(report) = self.take_in(message) {
                         return report;
                     }

@@ -209,6 +209,18 @@ pub fn write(path: &Path, sound: &Sound) -> Result<(), MediaError> {
     file.sync_all().map_err(|error| unwritable(&error))
 }
 
+/// Writes a WAV file as [`write`] does, but beside its place first, so that it is there complete or
+/// not at all.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_whole(path: &Path, sound: &Sound) -> Result<(), MediaError> {
+    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    write(&beside, sound)?;
+    std::fs::rename(&beside, path)
+        .map_err(|error| MediaError::output("sound_unwritable", error).in_file(path))
+}
+
 fn encode(sound: &Sound) -> Option<Vec<u8>> {
     let data = u32::try_from(sound.samples.len().checked_mul(2)?).ok()?;
     let riff = data.checked_add(36)?;
