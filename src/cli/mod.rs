@@ -5,5 +5,6 @@ pub mod data_folder;
 pub mod doctor;
 pub mod options;
 pub mod output;
-pub mod run;
-pub mod settings;
+
+
+pub mod stage_worker;

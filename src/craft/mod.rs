@@ -8,6 +8,8 @@ pub mod film;
 pub mod headings;
 pub mod layout;
 pub mod merge;
+pub mod music;
+pub mod music_voice;
 pub mod numbers;
 pub mod pace;
 pub mod pages;

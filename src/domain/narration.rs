@@ -40,3 +40,28 @@ pub struct Narration {
     /// The sentences in order; they do not overlap.
     pub sentences: Vec<SpokenSentence>,
 }
+
+/// How long a voice rests, in seconds. No rest may reach a second: it would sound like a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pauses {
+    /// Before the first sentence.
+    pub lead_in: f64,
+    /// Between two sentences of a scene.
+    pub sentence: f64,
+    /// Between two scenes.
+    pub scene: f64,
+    /// After the last sentence.
+    pub tail: f64,
+}
+
+impl Pauses {
+    /// The longest rest that is allowed, in seconds.
+    pub const LONGEST: f64 = 0.9;
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { lead_in: 0.15, sentence: 0.28, scene: 0.55, tail: 0.6 }
+    }
+}

@@ -74,3 +74,50 @@ impl ExecutionLog {
         OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const TICKET: Ticket = Ticket {
+        workflow: WorkflowId(Uuid::nil()),
+        stage: StageName::Render,
+        take: Take(0),
+        attempt: Attempt(2),
+    };
+
+    #[test]
+    fn a_line_is_as_documented() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = ExecutionLog::new(folder.path().join("log"));
+        log.append(Timestamp(1_700_000_000_123), &TICKET, Phase::Start).unwrap();
+        log.append(Timestamp(1_700_000_000_123), &TICKET, Phase::End).unwrap();
+        let text = std::fs::read_to_string(log.path()).unwrap();
+        let pid = std::process::id();
+        let expected = format!(
+            r#"{{"at":"2023-11-14T22:13:20.123Z","pid":{pid},"workflow":"00000000-0000-0000-0000-000000000000","stage":"render","take":0,"attempt":2,"phase":"start"}}"#
+        );
+        assert_eq!(text.lines().next(), Some(expected.as_str()));
+        assert!(text.ends_with("\"phase\":\"end\"}\n"));
+    }
+
+    #[test]
+    fn lines_of_many_writers_do_not_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = ExecutionLog::new(folder.path().join("log"));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        log.append(Timestamp(0), &TICKET, Phase::Start).unwrap();
+                    }
+                });
+            }
+        });
+        let text = std::fs::read_to_string(log.path()).unwrap();
+        let read = text.lines().map(serde_json::from_str::<serde_json::Value>);
+        assert_eq!(read.filter(Result::is_ok).count(), 400);
+    }
+}
