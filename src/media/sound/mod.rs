@@ -1,0 +1,3 @@
+//! The programme's sound.
+
+pub mod mix;
