@@ -12,5 +12,7 @@ pub mod ids;
 pub mod narration;
 pub mod script;
 pub mod timeline;
+pub mod timeline_check;
+pub mod timeline_frames;
 pub mod timestamp;
 pub mod trend;
