@@ -1,3 +1,4 @@
 //! The programme's sound.
 
 pub mod mix;
+pub mod wav;
