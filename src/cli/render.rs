@@ -83,7 +83,7 @@ fn watch_signals(stop: &Arc<AtomicBool>) -> Result<Runtime, MediaError> {
         .map_err(broken)?;
     let entered = runtime.enter();
     // Registering the handler is all: the write then fails, and that is reported.
-    signal(SignalKind::from_raw(SIGXFSZ)).map_err(broken)?;
+    let _registered = signal(SignalKind::from_raw(SIGXFSZ)).map_err(broken)?;
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let mut listener = signal(kind).map_err(broken)?;
         let stop = Arc::clone(stop);

@@ -181,3 +181,6 @@ impl LoadedTimeline {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

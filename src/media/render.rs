@@ -343,3 +343,6 @@ fn cpu_seconds() -> f64 {
 fn to_milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,10 @@ impl CaptionTrack {
             packet.set_stream(self.stream);
             packet.set_pts(Some(cue.start));
             packet.set_dts(Some(cue.start));
-            packet.set_duration(cue.end - cue.start);
+            // The muxer ends a sample where the next one starts; told a duration, it would add an
+            // empty sample of its own behind each.
+            let is_last = self.next + 1 == self.cues.len();
+            packet.set_duration(if is_last { cue.end - cue.start } else { 0 });
             packet.set_flags(codec::packet::Flags::KEY);
             packet.rescale_ts(Rational(1, 1000), self.time_base);
             write_packet(output, &packet)?;
