@@ -5,6 +5,5 @@ pub mod data_folder;
 pub mod doctor;
 pub mod options;
 pub mod output;
-
-
+pub mod render;
 pub mod stage_worker;

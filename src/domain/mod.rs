@@ -22,6 +22,8 @@ pub mod script;
 pub mod stage;
 pub mod ticket;
 pub mod timeline;
+pub mod timeline_check;
+pub mod timeline_frames;
 pub mod timestamp;
 pub mod trend;
 pub mod view;
