@@ -159,9 +159,10 @@ impl<'a> Judge<'a> {
         let (one, other) = (one.0, other.0);
         let mut shared = one.tags.iter().filter(|tag| other.tags.contains(tag));
         let shared_tags = shared.by_ref().filter(|tag| self.is_telling(tag)).count();
-        let same_first = one.tags.first().is_some_and(|tag| {
-            other.tags.first() == Some(tag) && self.is_telling(tag)
-        });
+        let same_first = one
+            .tags
+            .first()
+            .is_some_and(|tag| other.tags.first() == Some(tag) && self.is_telling(tag));
         let same_name = !one.numbered_names.is_disjoint(&other.numbered_names);
         (same_first && likeness >= self.rule.with_first_tag)
             || (shared_tags >= 2 && likeness >= self.rule.with_two_tags)

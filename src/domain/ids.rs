@@ -67,9 +67,7 @@ impl fmt::Display for ChannelName {
 }
 
 /// A channel's id. By default derived from its name, so that a lost journal does not rename it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelId(pub Uuid);
 
 impl ChannelId {
@@ -87,9 +85,7 @@ impl fmt::Display for ChannelId {
 }
 
 /// A workflow's id: the making of one video.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkflowId(pub Uuid);
 
 impl WorkflowId {
