@@ -15,6 +15,7 @@ use super::stage_work::{
 };
 use crate::craft::captions::{captions, to_srt};
 use crate::craft::film::{self, FilmLook, ScenePicture};
+use crate::craft::music::Mood;
 use crate::craft::typeset::Faces;
 use crate::domain::artifact::StageOutput;
 use crate::domain::channel::Aspect;
@@ -155,7 +156,7 @@ impl Renderer {
             },
             music: Some(MusicBrief {
                 seed,
-                mood: tools.profile.tone.clone(),
+                mood: Mood::for_tone(&tools.profile.tone).name().to_owned(),
                 seconds,
                 file: "music.wav".to_owned(),
             }),
@@ -225,7 +226,7 @@ impl StageWork for Renderer {
         let rendered = self.renderer.render(&order, &workbench, control).await?;
         let making = Making {
             pictures: pictures.scenes.iter().map(|scene| scene.made_by.clone()).collect(),
-            music: format!("synthesised bed, mood {} (built in)", tools.profile.tone),
+            music: format!("synthesised bed, mood {} (built in)", Mood::for_tone(&tools.profile.tone)),
             renderer: self.renderer.describe(),
             summary: rendered.summary,
         };

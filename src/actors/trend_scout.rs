@@ -84,7 +84,7 @@ impl StageWork for TrendScout {
         let artifact = tools.artifacts.put(TOPIC_FILE, to_json(TOPIC_FILE, topic)?).await?;
         control.report(1.0, &topic.title);
         let finding = Finding::Topic {
-            profile: crate::craft::merge::profile_of(&topic.key, &topic.stories),
+            profile: TopicProfile::of(&topic.key, &topic.stories),
             title: topic.title.clone(),
             score: topic.score,
         };

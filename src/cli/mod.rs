@@ -6,4 +6,6 @@ pub mod doctor;
 pub mod options;
 pub mod output;
 pub mod render;
+pub mod run;
+pub mod settings;
 pub mod stage_worker;

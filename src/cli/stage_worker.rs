@@ -10,6 +10,7 @@
 
 mod crash_test;
 mod narrate;
+mod render_job;
 mod reporter;
 mod watch;
 
@@ -27,7 +28,7 @@ use crate::ports::clock::Clock;
 use crate::telemetry::execution_log::{ExecutionLog, Phase};
 use crate::worker::lines::read_line;
 use crate::worker::protocol::{
-    Job, JobEnvelope, MAX_JOB_BYTES, ProtocolError, RenderJob, Report, SpeakJob,
+    Job, JobEnvelope, MAX_JOB_BYTES, ProtocolError, Report, SpeakJob,
 };
 use reporter::Reporter;
 
@@ -112,7 +113,7 @@ fn carry_out(job: &Job, reporter: &Reporter) -> Result<Value, Failure> {
     match job {
         Job::Narrate(job) => narrate::narrate(job, reporter),
         Job::Speak(job) => speak_job(job),
-        Job::Render(job) => render_job(job, reporter),
+        Job::Render(job) => render_job::render_job(job, reporter),
         Job::CrashTest(job) => crash_test::fail(job.how, reporter),
     }
 }
@@ -122,8 +123,4 @@ fn speak_job(job: &SpeakJob) -> Result<Value, Failure> {
     let sound = Sound { rate: SPEECH_RATE, channels: 1, samples };
     wav::write_whole(&job.out, &sound)?;
     Ok(json!({}))
-}
-
-fn render_job(_job: &RenderJob, _reporter: &Reporter) -> Result<Value, Failure> {
-    Err(Failure::permanent("unsupported_job", "this worker cannot render"))
 }

@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn tags_go_and_paragraphs_stay() {
-        let html = "<p>One <b>bold</b> word.</p>\n<p>Two<br>lines.</p><ul><li>a</li><li>b</li></ul>";
+        let html =
+            "<p>One <b>bold</b> word.</p>\n<p>Two<br>lines.</p><ul><li>a</li><li>b</li></ul>";
         assert_eq!(html_to_text(html), "One bold word.\n\nTwo lines.\n\na\n\nb");
     }
 
@@ -297,8 +298,14 @@ mod tests {
 
     #[test]
     fn entities_are_decoded_once() {
-        assert_eq!(html_to_text("5 &lt; 6 &amp;amp; caf&eacute; &#8212; &#x2014;"), "5 < 6 &amp; café — —");
-        assert_eq!(html_to_text("AT&T and &unknown; and &#0; and &"), "AT&T and &unknown; and &#0; and &");
+        assert_eq!(
+            html_to_text("5 &lt; 6 &amp;amp; caf&eacute; &#8212; &#x2014;"),
+            "5 < 6 &amp; café — —"
+        );
+        assert_eq!(
+            html_to_text("AT&T and &unknown; and &#0; and &"),
+            "AT&T and &unknown; and &#0; and &"
+        );
     }
 
     #[test]

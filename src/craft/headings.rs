@@ -17,20 +17,41 @@ const BEFORE_NOUNS: [&str; 34] = [
     "as",
 ];
 
+/// Verbs that do not end in "ed", and words that end no name: with one inside, it is none.
+const VERBS: [&str; 66] = [
+    "said", "looks", "hard", "close", "warm", "feet", "alone", "strange", "wrong", "rough", "free",
+    "enough", "best", "behave", "brought", "read", "flew", "fell", "rose", "grew", "gives", "gave",
+    "takes", "turns", "held", "built", "lost", "broke", "breaks", "began", "begins", "holds",
+    "came", "comes", "sent", "struck", "left", "found", "saw", "wrote", "led", "met", "won",
+    "spread", "stood", "drew", "threw", "set", "cut", "shrink", "shows", "stays", "rises", "falls",
+    "forms", "needs", "contains", "works", "loses", "moves", "helps", "allows", "tastes", "draws",
+    "slows", "melts",
+];
+
+/// Words that begin an object, so that a verb stands before them.
+const BEFORE_OBJECTS: [&str; 9] = ["the", "a", "an", "that", "how", "its", "their", "it", "them"];
+
 /// The best heading for `sentences`, other than what `taken` already says; `fallback` when they
-/// have no fitting words.
+/// have no fitting words. What `known`, the whole text in lower case, says more than once is
+/// preferred.
 #[must_use]
-pub fn heading(sentences: &[&str], taken: &BTreeSet<String>, fallback: &str) -> String {
+pub fn heading(
+    sentences: &[&str],
+    taken: &BTreeSet<String>,
+    known: &str,
+    fallback: &str,
+) -> String {
     let mut best: Option<(i32, String)> = None;
     for sentence in sentences {
         for phrase in phrases(sentence) {
-            let score = score(&phrase, taken);
+            let score = score(&phrase, taken, known);
             if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
                 best = Some((score, phrase.text));
             }
         }
     }
-    let words = best.filter(|(score, _)| *score > 0).map_or_else(|| fallback.to_owned(), |(_, text)| text);
+    let words =
+        best.filter(|(score, _)| *score > 0).map_or_else(|| fallback.to_owned(), |(_, text)| text);
     capitalised(&shortened(&words, MAX_HEADING))
 }
 
@@ -70,6 +91,10 @@ struct Phrase {
     after_noun_marker: bool,
     begins_sentence: bool,
     ends_clause: bool,
+    /// It is behind "a", "an" or a possessive, so one thing.
+    after_one: bool,
+    /// An object follows, so its last word is a verb.
+    before_object: bool,
 }
 
 /// The runs of content words in a sentence.
@@ -93,12 +118,17 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
         if !goes_on && !run.is_empty() {
             let marker = start.checked_sub(1).and_then(|before| words.get(before));
             found.push(Phrase {
-                text: run.join(" "),
+                text: with_article(&run, marker.copied()),
                 words: run.len(),
                 after_noun_marker: marker
                     .is_some_and(|word| BEFORE_NOUNS.contains(&word.to_lowercase().as_str())),
                 begins_sentence: start <= 1,
                 ends_clause,
+                after_one: marker.is_some_and(|word| {
+                    ["a", "an", "its", "his", "her", "their"]
+                        .contains(&word.to_lowercase().as_str())
+                }),
+                before_object: !is_content && BEFORE_OBJECTS.contains(word),
             });
             run.clear();
         }
@@ -106,21 +136,42 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
     found
 }
 
-fn score(phrase: &Phrase, taken: &BTreeSet<String>) -> i32 {
+/// One word alone reads better with its article.
+fn with_article(run: &[&str], marker: Option<&str>) -> String {
+    let words = run.join(" ");
+    let is_the = marker.is_some_and(|word| word.eq_ignore_ascii_case("the"));
+    if run.len() == 1 && is_the { format!("the {words}") } else { words }
+}
+
+fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     let words: Vec<&str> = phrase.text.split(' ').collect();
+    let is_verb =
+        |word: &str| word.ends_with("ed") || VERBS.contains(&word.to_lowercase().as_str());
     let Some(last) = words.last() else { return 0 };
+    if words.iter().skip(1).any(|word| is_verb(word)) || last.ends_with("selves") {
+        return 0;
+    }
     let is_name = words.iter().any(|word| word.starts_with(char::is_uppercase));
     let all_numbers = words.iter().all(|word| word.chars().all(|c| c.is_ascii_digit()));
-    if all_numbers || phrase.words > 4 {
+    let is_repeated = known.matches(&phrase.text.to_lowercase()).count() > 1;
+    let may_be_verb = last.ends_with('s')
+        && !last.ends_with("ss")
+        && (phrase.after_one || (phrase.ends_clause && phrase.words == 2))
+        && !is_name
+        && !is_repeated;
+    if all_numbers || phrase.words > 4 || phrase.before_object || may_be_verb {
         return 0;
     }
     let mut score = 2 * i32::try_from(phrase.words.min(3)).unwrap_or(0);
     score += if phrase.after_noun_marker { 3 } else { -2 };
     score += if is_name { 2 } else { 0 };
+    score -= if phrase.words == 1 && !is_name { 2 } else { 0 };
     score += if phrase.ends_clause { 1 } else { 0 };
     // At the beginning of a sentence the verb is still in the run.
     score -= if phrase.begins_sentence && phrase.words > 1 && !phrase.ends_clause { 4 } else { 0 };
-    score -= if last.ends_with("ed") || last.ends_with("ing") || last.ends_with("ly") { 4 } else { 0 };
+    score -=
+        if last.ends_with("ed") || last.ends_with("ing") || last.ends_with("ly") { 4 } else { 0 };
+    score += if is_repeated && phrase.words > 1 { 3 } else { 0 };
     let repeated = terms(&phrase.text).iter().filter(|term| taken.contains(*term)).count();
     score - 3 * i32::try_from(repeated).unwrap_or(0)
 }
@@ -133,15 +184,16 @@ mod tests {
     fn a_heading_is_a_noun_phrase_of_the_text() {
         let taken = BTreeSet::new();
         let text = "David Scott used the car to explore the edge of the Apennine mountains.";
-        assert_eq!(heading(&[text], &taken, "x"), "Apennine mountains");
-        assert_eq!(heading(&["They did."], &taken, "the rover"), "The rover");
+        assert_eq!(heading(&[text], &taken, "", "x"), "Apennine mountains");
+        assert_eq!(heading(&["They did."], &taken, "", "the rover"), "The rover");
+        assert_eq!(heading(&["They fell into the sea."], &taken, "", "x"), "The sea");
     }
 
     #[test]
     fn headings_do_not_repeat_each_other() {
         let taken: BTreeSet<String> = terms("Apennine mountains").into_iter().collect();
         let text = "They reached the edge of the Apennine mountains with a folding car.";
-        assert_ne!(heading(&[text], &taken, "x"), "Apennine mountains");
+        assert_ne!(heading(&[text], &taken, "", "x"), "Apennine mountains");
     }
 
     #[test]

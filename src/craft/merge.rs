@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 
 use super::similarity::{Corpus, Vector, WordCounts, count_words};
 use super::terms::terms;
-use crate::domain::trend::Story;
+use crate::domain::trend::{Story, TopicProfile};
 
 /// How alike two stories must be to count as one, by how much else speaks for it. Likeness is the
 /// cosine of TF-IDF weights, in [0, 1].
@@ -53,21 +52,6 @@ pub struct StoryGroup {
     pub title: String,
     /// Its stories; never empty.
     pub stories: Vec<Story>,
-}
-
-/// What a topic is about: enough of it to recognise the same story in other words. Kept for
-/// every topic that a channel has used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopicProfile {
-    /// The topic's key.
-    pub key: String,
-    /// Its title, and those of its stories, in one line.
-    pub titles: String,
-    /// Its tags in lower case, the first of each story before the others.
-    pub tags: Vec<String>,
-    /// How often its commonest words occur, those of titles counted thrice; at most
-    /// [`TopicProfile::MAX_WORDS`].
-    pub words: Vec<(String, u32)>,
 }
 
 impl TopicProfile {
@@ -159,9 +143,10 @@ impl<'a> Judge<'a> {
         let (one, other) = (one.0, other.0);
         let mut shared = one.tags.iter().filter(|tag| other.tags.contains(tag));
         let shared_tags = shared.by_ref().filter(|tag| self.is_telling(tag)).count();
-        let same_first = one.tags.first().is_some_and(|tag| {
-            other.tags.first() == Some(tag) && self.is_telling(tag)
-        });
+        let same_first = one
+            .tags
+            .first()
+            .is_some_and(|tag| other.tags.first() == Some(tag) && self.is_telling(tag));
         let same_name = !one.numbered_names.is_disjoint(&other.numbered_names);
         (same_first && likeness >= self.rule.with_first_tag)
             || (shared_tags >= 2 && likeness >= self.rule.with_two_tags)

@@ -3,6 +3,7 @@
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
 pub mod captions;
+pub mod choose;
 pub mod feedtext;
 pub mod film;
 pub mod headings;
@@ -15,6 +16,7 @@ pub mod pace;
 pub mod pages;
 pub mod palette;
 pub mod readability;
+pub mod release;
 pub mod scoring;
 pub mod sentences;
 pub mod similarity;

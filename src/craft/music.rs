@@ -55,6 +55,21 @@ impl Mood {
         }
     }
 
+    /// The mood that suits a channel's tone.
+    #[must_use]
+    pub fn for_tone(tone: &str) -> Self {
+        let is = |word: &str| tone.split_whitespace().any(|part| part.eq_ignore_ascii_case(word));
+        if is("energetic") {
+            Self::Bright
+        } else if is("warm") {
+            Self::Warm
+        } else if is("curious") || is("wry") {
+            Self::Curious
+        } else {
+            Self::Calm
+        }
+    }
+
     fn style(self) -> Style {
         const MAJOR: [i32; 7] = [0, 2, 4, 5, 7, 9, 11];
         const DORIAN: [i32; 7] = [0, 2, 3, 5, 7, 9, 10];

@@ -151,7 +151,9 @@ pub fn written(text: &str) -> Option<String> {
     };
     match fraction {
         None => Some(words),
-        Some(fraction) if is_digits(fraction) => Some(format!("{words} point {}", digits(fraction))),
+        Some(fraction) if is_digits(fraction) => {
+            Some(format!("{words} point {}", digits(fraction)))
+        }
         Some(_) => None,
     }
 }

@@ -19,11 +19,12 @@ pub struct Pace {
 }
 
 impl Default for Pace {
-    /// The built-in voice, flite `slt`, fitted to spoken sentences of the samples.
+    /// The built-in voice, flite `slt`, fitted to 48 spoken sentences of the samples (root mean
+    /// square error 0.29 s a sentence).
     fn default() -> Self {
         Self {
-            per_sentence: 0.60,
-            per_syllable: 0.165,
+            per_sentence: 0.07,
+            per_syllable: 0.207,
             sentence_pause: 0.28,
             scene_pause: 0.55,
             around: 0.75,
@@ -55,7 +56,9 @@ mod tests {
     #[test]
     fn longer_sentences_take_longer() {
         let pace = Pace::default();
-        assert!(pace.seconds("It flew to the Moon.") < pace.seconds("It flew to the Moon and back."));
+        assert!(
+            pace.seconds("It flew to the Moon.") < pace.seconds("It flew to the Moon and back.")
+        );
         let slow = Pace::of_words_per_second(1.0);
         assert!((slow.seconds("one two three") - 2.0).abs() < 0.01);
     }

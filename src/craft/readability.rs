@@ -18,8 +18,10 @@ pub fn syllables(word: &str) -> usize {
             (previous, letter),
             (Some('i'), 'a' | 'o' | 'u') | (Some('e'), 'o') | (Some('u'), 'a') | (Some('y'), 'i')
         );
-        let softened =
-            matches!(at.checked_sub(2).and_then(|two| letters.get(two)), Some('t' | 'c' | 's' | 'g'));
+        let softened = matches!(
+            at.checked_sub(2).and_then(|two| letters.get(two)),
+            Some('t' | 'c' | 's' | 'g')
+        );
         if is_vowel(letter) && !after_q && (!after_vowel || (splits && !softened)) {
             count += 1;
         }

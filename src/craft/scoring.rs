@@ -124,8 +124,7 @@ fn usual_views_per_hour(stories: &[&Story], as_of: Timestamp) -> f64 {
 /// Views an hour of all its stories, r / (r + usual), four parts of five; the number of mentions
 /// n, 1 − 1/n, the fifth.
 fn velocity(stories: &[Story], as_of: Timestamp, usual: f64) -> f64 {
-    let rates: Vec<f64> =
-        stories.iter().filter_map(|story| views_per_hour(story, as_of)).collect();
+    let rates: Vec<f64> = stories.iter().filter_map(|story| views_per_hour(story, as_of)).collect();
     let views = if rates.is_empty() {
         UNKNOWN
     } else {

@@ -71,7 +71,8 @@ fn ends_sentence(word: &str, next: &str) -> bool {
         return false;
     }
     let is_initial = stem.chars().count() == 1 && stem.chars().all(char::is_alphabetic);
-    let is_spelled_out = stem.contains('.') && stem.split('.').all(|part| part.chars().count() == 1);
+    let is_spelled_out =
+        stem.contains('.') && stem.split('.').all(|part| part.chars().count() == 1);
     if is_initial || is_spelled_out || MAY_END.contains(&stem.as_str()) {
         return is_beginning(next);
     }
@@ -97,7 +98,14 @@ mod tests {
     fn sentences_end_at_their_marks() {
         assert_eq!(
             texts("It flew. Did it land? Yes! \"It did.\" They cheered… Then 3.5 km followed."),
-            ["It flew.", "Did it land?", "Yes!", "\"It did.\"", "They cheered…", "Then 3.5 km followed."]
+            [
+                "It flew.",
+                "Did it land?",
+                "Yes!",
+                "\"It did.\"",
+                "They cheered…",
+                "Then 3.5 km followed."
+            ]
         );
     }
 
@@ -116,7 +124,10 @@ mod tests {
 
     #[test]
     fn an_abbreviation_before_a_typical_beginning_ends_one() {
-        assert_eq!(texts("He came from the U.S. The ship sailed."), ["He came from the U.S.", "The ship sailed."]);
+        assert_eq!(
+            texts("He came from the U.S. The ship sailed."),
+            ["He came from the U.S.", "The ship sailed."]
+        );
         assert_eq!(texts("It has vitamin C. This matters.").len(), 2);
     }
 

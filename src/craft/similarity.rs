@@ -44,7 +44,8 @@ impl Corpus {
     #[must_use]
     pub fn likeness(&self, one: &WordCounts, other: &WordCounts) -> f64 {
         let weigh = |words: &WordCounts| -> Vec<(String, f64)> {
-            let weighted = words.iter().map(|(word, count)| (word, f64::from(*count) * self.weight(word)));
+            let weighted =
+                words.iter().map(|(word, count)| (word, f64::from(*count) * self.weight(word)));
             weighted.map(|(word, weight)| (word.clone(), weight)).collect()
         };
         Vector::new(weigh(one)).cosine(&Vector::new(weigh(other)))
@@ -53,9 +54,8 @@ impl Corpus {
     /// `words` as a vector, for comparing one text with many.
     #[must_use]
     pub fn vector(&self, words: &WordCounts) -> Vector {
-        let weighted = words.iter().map(|(word, count)| {
-            (word.clone(), f64::from(*count) * self.weight(word))
-        });
+        let weighted =
+            words.iter().map(|(word, count)| (word.clone(), f64::from(*count) * self.weight(word)));
         Vector::new(weighted.collect())
     }
 }
@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn alike_texts_are_closer_than_others() {
         let [tank, moon, home] =
-            ["Apollo 13 oxygen tank", "Apollo 8 and the Moon", "Apollo 13 tank exploded"].map(counts);
+            ["Apollo 13 oxygen tank", "Apollo 8 and the Moon", "Apollo 13 tank exploded"]
+                .map(counts);
         let corpus = Corpus::of([&tank, &moon, &home]);
         assert!(corpus.likeness(&tank, &home) > corpus.likeness(&tank, &moon) + 0.3);
     }

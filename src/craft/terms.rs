@@ -71,7 +71,8 @@ pub fn stem(word: &str) -> String {
 
 fn without_ending(word: &str) -> &str {
     const MIN_STEM: usize = 4;
-    for ending in ["isation", "ization", "ations", "ation", "ings", "ing", "ers", "ies", "ed", "es"] {
+    for ending in ["isation", "ization", "ations", "ation", "ings", "ing", "ers", "ies", "ed", "es"]
+    {
         if let Some(rest) = word.strip_suffix(ending).filter(|rest| rest.len() >= MIN_STEM) {
             return rest;
         }

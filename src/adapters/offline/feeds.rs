@@ -168,12 +168,8 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<FeedContent, FeedError> {
         Err(Undecodable::Wrong(detail)) => return Err(FeedError::Encoding { place, detail }),
     };
     let is_json = decoded.text.starts_with('{');
-    if is_json {
-        items::check_json(&decoded.text)
-    } else {
-        guard::inspect(&decoded.text)
-    }
-    .map_err(|refusal| refused(&place, refusal))?;
+    if is_json { items::check_json(&decoded.text) } else { guard::inspect(&decoded.text) }
+        .map_err(|refusal| refused(&place, refusal))?;
 
     let parsed = catch_unwind(AssertUnwindSafe(|| feed_parser().parse(decoded.text.as_bytes())));
     let feed = match parsed {
@@ -210,6 +206,6 @@ fn refused(place: &str, refusal: Refusal) -> FeedError {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod sample_tests;
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,13 @@
 //! Built-ins that need no key, no network and no download.
 
 pub mod artifacts;
+pub mod child;
 pub mod feeds;
+pub mod fonts;
+pub mod images;
+pub mod library;
+mod library_page;
+pub mod renderer;
+pub mod sources;
+pub mod voice;
+pub mod writer;

@@ -18,11 +18,31 @@ fn story(source: &str, title: &str, text: &str) -> Story {
 
 fn told_twice() -> Vec<Story> {
     vec![
-        story("a", "Apollo 13 and the tank that exploded", "An oxygen tank exploded aboard Apollo 13. The crew moved to the lander."),
-        story("b", "How Apollo 13 came home", "The crew of Apollo 13 came home in the lander after an oxygen tank exploded."),
-        story("b", "Why onions make you cry", "A sliced onion sets free a sulphur gas that stings the eyes."),
-        story("c", "Tears and sulphur in an onion", "The onion builds a sulphur gas when it is sliced, and the gas stings."),
-        story("c", "Apollo 8 circled the Moon", "Three men saw the far side and read to the whole world at Christmas."),
+        story(
+            "a",
+            "Apollo 13 and the tank that exploded",
+            "An oxygen tank exploded aboard Apollo 13. The crew moved to the lander.",
+        ),
+        story(
+            "b",
+            "How Apollo 13 came home",
+            "The crew of Apollo 13 came home in the lander after an oxygen tank exploded.",
+        ),
+        story(
+            "b",
+            "Why onions make you cry",
+            "A sliced onion sets free a sulphur gas that stings the eyes.",
+        ),
+        story(
+            "c",
+            "Tears and sulphur in an onion",
+            "The onion builds a sulphur gas when it is sliced, and the gas stings.",
+        ),
+        story(
+            "c",
+            "Apollo 8 circled the Moon",
+            "Three men saw the far side and read to the whole world at Christmas.",
+        ),
     ]
 }
 
@@ -47,7 +67,11 @@ fn a_topic_told_before_is_recognised_by_key_and_in_other_words() {
     let rule = MergeRule::default();
     let stories = told_twice();
     let groups = merge(&stories, &rule);
-    let used: Vec<_> = stories.iter().take(1).map(|s| TopicProfile::of("another-key", std::slice::from_ref(s))).collect();
+    let used: Vec<_> = stories
+        .iter()
+        .take(1)
+        .map(|s| TopicProfile::of("another-key", std::slice::from_ref(s)))
+        .collect();
     let left = not_told_before(groups.clone(), &used, &rule);
     let titles: Vec<_> = left.iter().map(|group| group.title.as_str()).collect();
     assert_eq!(left.len(), 2, "{titles:?}");
@@ -69,10 +93,19 @@ fn only_the_newest_stories_are_compared() {
 fn explore() {
     use crate::adapters::offline::feeds::{FeedSource, read_all};
     for niche in ["spaceflight", "kitchen-science"] {
-        let mut files: Vec<_> = std::fs::read_dir(format!("data/samples/{niche}")).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(format!("data/samples/{niche}"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
         files.sort();
         let sources: Vec<_> = files.into_iter().map(FeedSource::File).collect();
         let harvest = read_all(&sources);
-        for g in merge(&harvest.stories, &MergeRule::default()) { println!("{} <= {:?}", g.title, g.stories.iter().map(|s| s.id.rsplit('/').next().unwrap()).collect::<Vec<_>>()); }
+        for g in merge(&harvest.stories, &MergeRule::default()) {
+            println!(
+                "{} <= {:?}",
+                g.title,
+                g.stories.iter().map(|s| s.id.rsplit('/').next().unwrap()).collect::<Vec<_>>()
+            );
+        }
     }
 }

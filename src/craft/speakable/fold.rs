@@ -7,8 +7,8 @@ pub(super) fn to_ascii(text: &str) -> String {
     for (at, character) in characters.iter().copied().enumerate() {
         let before = at.checked_sub(1).and_then(|before| characters.get(before)).copied();
         let after = characters.get(at + 1).copied();
-        let between_digits = before.is_some_and(|c| c.is_ascii_digit())
-            && after.is_some_and(|c| c.is_ascii_digit());
+        let between_digits =
+            before.is_some_and(|c| c.is_ascii_digit()) && after.is_some_and(|c| c.is_ascii_digit());
         match character {
             '-' if between_digits && is_lone_dash(&characters, at) => folded.push_str(" to "),
             c if c.is_ascii() => folded.push(if c.is_ascii_control() { ' ' } else { c }),

@@ -123,8 +123,23 @@ const MONTHS: [&str; 12] = [
 
 /// Names that take a number of their own as "the fourteenth".
 const REGNAL: [&str; 18] = [
-    "Louis", "Henry", "Charles", "George", "Edward", "Elizabeth", "William", "James", "Richard",
-    "Pius", "Paul", "John", "Napoleon", "Nicholas", "Alexander", "Catherine", "Frederick",
+    "Louis",
+    "Henry",
+    "Charles",
+    "George",
+    "Edward",
+    "Elizabeth",
+    "William",
+    "James",
+    "Richard",
+    "Pius",
+    "Paul",
+    "John",
+    "Napoleon",
+    "Nicholas",
+    "Alexander",
+    "Catherine",
+    "Frederick",
     "Benedict",
 ];
 

@@ -11,7 +11,10 @@ fn what_is_for_the_eye_is_read_in_words() {
         ("437 days", "four hundred and thirty seven days"),
         ("1500 metres", "one thousand five hundred metres"),
         ("The 1960s were busy.", "The nineteen sixties were busy."),
-        ("From 1969–1972 they flew.", "From nineteen sixty nine to nineteen seventy two they flew."),
+        (
+            "From 1969–1972 they flew.",
+            "From nineteen sixty nine to nineteen seventy two they flew.",
+        ),
         ("It is 3.5 km away.", "It is three point five kilometres away."),
         ("1 kg of salt, 20g of sugar", "one kilogram of salt, twenty grams of sugar"),
         ("Heat to 180 °C.", "Heat to one hundred and eighty degrees Celsius."),

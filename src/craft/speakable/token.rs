@@ -49,7 +49,20 @@ fn token(written: &str) -> Token {
     let closes = |c: char| {
         matches!(
             c,
-            '.' | ',' | ';' | ':' | '?' | '!' | '"' | '\'' | ')' | ']' | '}' | '*' | '_' | '>' | '`'
+            '.' | ','
+                | ';'
+                | ':'
+                | '?'
+                | '!'
+                | '"'
+                | '\''
+                | ')'
+                | ']'
+                | '}'
+                | '*'
+                | '_'
+                | '>'
+                | '`'
         )
     };
     let inner = written.trim_start_matches(opens);
@@ -81,7 +94,8 @@ pub(super) fn read(
     if core.starts_with(|c: char| c.is_ascii_digit()) {
         return number(previous, token, joined_next, after_next);
     }
-    let signed = core.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let signed =
+        core.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     if let Some(rest) = signed {
         let unsigned = Token { core: rest.to_owned(), ..token.clone() };
         let reading = number(None, &unsigned, joined_next, after_next);
@@ -92,7 +106,8 @@ pub(super) fn read(
     {
         return Reading::one(words);
     }
-    let follows_name = previous.filter(|name| name.core.starts_with(|c: char| c.is_ascii_uppercase()));
+    let follows_name =
+        previous.filter(|name| name.core.starts_with(|c: char| c.is_ascii_uppercase()));
     if let Some(words) = follows_name.and_then(|name| roman(&name.core, core)) {
         return Reading::one(words);
     }
@@ -107,7 +122,9 @@ fn abbreviation(core: &str, next: Option<&Token>) -> Option<String> {
     match core {
         "no" | "No" if !starts(char::is_ascii_digit) => Some(core.to_owned()),
         "St" | "st" if !starts(char::is_ascii_uppercase) => Some("Street".to_owned()),
-        "ms" | "co" | "mt" | "lt" | "gen" | "col" | "ca" if !starts(char::is_ascii_alphanumeric) => {
+        "ms" | "co" | "mt" | "lt" | "gen" | "col" | "ca"
+            if !starts(char::is_ascii_alphanumeric) =>
+        {
             Some(core.to_owned())
         }
         _ => lexicon::abbreviation(core).map(str::to_owned),
@@ -293,7 +310,11 @@ fn read_run(run: &str, is_digits: bool) -> String {
     if is_formula {
         return run.chars().map(String::from).collect::<Vec<_>>().join(" ");
     }
-    if is_digits { numbers::written(run).unwrap_or_else(|| numbers::digits(run)) } else { capitals(run) }
+    if is_digits {
+        numbers::written(run).unwrap_or_else(|| numbers::digits(run))
+    } else {
+        capitals(run)
+    }
 }
 
 fn symbol(character: char) -> Option<&'static str> {
@@ -349,14 +370,19 @@ fn address(lower: &str) -> Option<String> {
 }
 
 fn dotted(host: &str) -> String {
-    let parts = host.split('.').map(|part| if part.is_empty() { String::new() } else { word_plain(part) });
+    let parts =
+        host.split('.').map(|part| if part.is_empty() { String::new() } else { word_plain(part) });
     parts.collect::<Vec<_>>().join(" dot ")
 }
 
 fn word_plain(part: &str) -> String {
     let spaced = part.replace(|c: char| !c.is_ascii_alphanumeric(), " ");
     let read = spaced.split(' ').map(|run| {
-        if run.bytes().any(|byte| byte.is_ascii_digit()) { numbers::digits(run) } else { run.to_owned() }
+        if run.bytes().any(|byte| byte.is_ascii_digit()) {
+            numbers::digits(run)
+        } else {
+            run.to_owned()
+        }
     });
     read.collect::<Vec<_>>().join(" ")
 }

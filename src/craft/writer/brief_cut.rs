@@ -2,22 +2,32 @@
 
 use super::material::{Piece, first_clause, pieces};
 use super::scenes::Line;
-use super::{WriterBrief, WriterError, narration_seconds, not_enough, own_line, source_line, worth};
+use super::{
+    WriterBrief, WriterError, narration_seconds, not_enough, own_line, source_line, worth,
+};
 use crate::craft::similarity::sentence_digest;
 use crate::craft::speakable::speakable;
 use crate::craft::tone::Tone;
 use crate::domain::script::SentenceKind;
 
+/// What the first sentence of a story is worth more than others: it was written to stand there.
+const FIRST_SENTENCE: f64 = 3.0;
+/// What a sentence of the richest story is worth more.
+const FIRST_STORY: f64 = 1.0;
+
 /// Lines for a narration within the brief's range.
 pub(super) fn lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
     let (least, most) = brief.seconds;
     let worth = worth(brief);
-    let sign_off = own_line(Tone::of(brief.tone).sign_off(brief.seed), SentenceKind::SignOff, &brief.pace);
+    let sign_off =
+        own_line(Tone::of(brief.tone).sign_off(brief.seed), SentenceKind::SignOff, &brief.pace);
     let mut best: Option<(f64, Vec<Line>)> = None;
     let mut longest = 0.0_f64;
-    for story in &brief.topic.stories {
+    for (place, story) in brief.topic.stories.iter().enumerate() {
         let told = pieces(story, &brief.pace, brief.used);
-        for (at, piece) in told.iter().enumerate().filter(|(_, piece)| piece.stands_alone()) {
+        for (at, piece) in
+            told.iter().enumerate().filter(|(_, piece)| piece.stands_alone() && !piece.announces)
+        {
             for opening in [Some(piece.clone()), clause(piece, brief)].into_iter().flatten() {
                 let whole = opening.text == piece.text;
                 let follow = told.iter().skip(at + 1).take_while(|next| whole && next.usable);
@@ -28,7 +38,9 @@ pub(super) fn lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
                 }
                 longest = longest.max(total);
                 let named = opening.terms.intersection(&worth.title_terms).count().min(3) as f64;
-                let value = worth.of(at, &told) + 2.0 * named + if at == 0 { 1.5 } else { 0.0 };
+                let begins = if at == 0 { FIRST_SENTENCE } else { 0.0 };
+                let richest = if place == 0 { FIRST_STORY } else { 0.0 };
+                let value = worth.of(at, &told) + 1.5 * named + begins + richest;
                 if total >= least && best.as_ref().is_none_or(|(known, _)| value > *known) {
                     best = Some((value, lines));
                 }

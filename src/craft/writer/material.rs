@@ -17,19 +17,111 @@ const WORDS: std::ops::RangeInclusive<usize> = 4..=40;
 
 /// First words that lean on the sentence before.
 const LEANING_STARTS: [&str; 62] = [
-    "he", "she", "it", "they", "his", "her", "its", "their", "this", "that", "these", "those",
-    "such", "but", "and", "so", "yet", "or", "nor", "however", "then", "therefore", "thus",
-    "instead", "moreover", "also", "besides", "meanwhile", "nevertheless", "otherwise", "still",
-    "both", "neither", "another", "others", "only", "even", "next", "later", "afterwards", "here",
-    "there", "fortunately", "unfortunately", "too", "again", "indeed", "finally", "eventually",
-    "similarly", "likewise", "conversely", "consequently", "hence", "elsewhere", "earlier", "them",
-    "him", "one", "each", "all", "none",
+    "he",
+    "she",
+    "it",
+    "they",
+    "his",
+    "her",
+    "its",
+    "their",
+    "this",
+    "that",
+    "these",
+    "those",
+    "such",
+    "but",
+    "and",
+    "so",
+    "yet",
+    "or",
+    "nor",
+    "however",
+    "then",
+    "therefore",
+    "thus",
+    "instead",
+    "moreover",
+    "also",
+    "besides",
+    "meanwhile",
+    "nevertheless",
+    "otherwise",
+    "still",
+    "both",
+    "neither",
+    "another",
+    "others",
+    "only",
+    "even",
+    "next",
+    "later",
+    "afterwards",
+    "here",
+    "there",
+    "fortunately",
+    "unfortunately",
+    "too",
+    "again",
+    "indeed",
+    "finally",
+    "eventually",
+    "similarly",
+    "likewise",
+    "conversely",
+    "consequently",
+    "hence",
+    "elsewhere",
+    "earlier",
+    "them",
+    "him",
+    "one",
+    "each",
+    "all",
+    "none",
 ];
 
-/// Words near the beginning that lean on the sentence before, wherever they stand there.
-const LEANING_WORDS: [&str; 17] = [
-    "he", "she", "it", "they", "his", "her", "its", "their", "then", "also", "however", "instead",
-    "too", "them", "him", "therefore", "again",
+/// Words that lean when they stand near the beginning and nothing is named before them.
+const LEANING_WORDS: [&str; 10] =
+    ["he", "she", "it", "they", "his", "her", "its", "their", "them", "him"];
+
+/// Words that always lean, wherever they stand near the beginning.
+const ALWAYS_LEANING: [&str; 7] =
+    ["then", "also", "however", "instead", "too", "therefore", "again"];
+
+/// What follows "the" when something was told before.
+const COUNTING_ON: [&str; 9] =
+    ["second", "other", "same", "older", "newer", "quicker", "slower", "result", "rest"];
+
+/// Words that promise something that is told next.
+const PROMISING: [&str; 22] = [
+    "two",
+    "three",
+    "several",
+    "second",
+    "ways",
+    "way",
+    "reasons",
+    "reason",
+    "problem",
+    "trouble",
+    "question",
+    "questions",
+    "order",
+    "differently",
+    "different",
+    "number",
+    "method",
+    "methods",
+    "clue",
+    "answer",
+    "surprise",
+    "worth",
+];
+
+const PREPOSITIONS: [&str; 20] = [
+    "of", "in", "from", "through", "with", "on", "at", "for", "by", "to", "into", "over", "under",
+    "before", "after", "around", "between", "against", "until", "towards",
 ];
 
 /// Words that point at something told before.
@@ -49,6 +141,8 @@ pub(super) struct Piece {
     /// For each thing it points at, the earlier sentences of the story that name it: one of each
     /// must be told.
     pub(super) needs: Vec<BTreeSet<usize>>,
+    /// It announces what the next sentence of its paragraph tells, and is nothing without it.
+    pub(super) announces: bool,
     /// May it be told at all?
     pub(super) usable: bool,
 }
@@ -76,10 +170,14 @@ pub(super) fn pieces(story: &Story, pace: &Pace, used: &BTreeSet<u64>) -> Vec<Pi
             && !text.contains("://")
             && !used.contains(&sentence_digest(&text));
         let pointed_at = pointed_at(&text);
+        let named = |word: &String| pieces.iter().any(|piece| piece.terms.contains(word));
+        let begins_with_unnamed =
+            text.starts_with("The ") && subject(&text).is_some_and(|word| !named(&word));
         let needs = pointed_at
             .iter()
             .map(|word| {
-                let named = pieces.iter().enumerate().filter(|(_, piece)| piece.terms.contains(word));
+                let named =
+                    pieces.iter().enumerate().filter(|(_, piece)| piece.terms.contains(word));
                 named.map(|(at, _)| at).collect::<BTreeSet<usize>>()
             })
             .filter(|naming| !naming.is_empty())
@@ -87,16 +185,39 @@ pub(super) fn pieces(story: &Story, pace: &Pace, used: &BTreeSet<u64>) -> Vec<Pi
         pieces.push(Piece {
             seconds: pace.seconds(&spoken),
             terms: terms(&text).into_iter().collect(),
-            leans: leans(&text),
+            leans: if pieces.is_empty() {
+                // The first sentence of a story has nothing before it to lean on.
+                begins_leaning(&text)
+            } else {
+                leans(&text) || begins_with_unnamed
+            },
             source: story.id.clone(),
             paragraph: sentence.paragraph,
             needs,
+            announces: false,
             usable,
             text,
             spoken,
         });
     }
+    let follows: Vec<bool> = pieces
+        .iter()
+        .enumerate()
+        .map(|(at, piece)| pieces.get(at + 1).is_some_and(|next| next.paragraph == piece.paragraph))
+        .collect();
+    for (piece, follows) in pieces.iter_mut().zip(follows) {
+        piece.announces = follows && announces(&piece.text);
+    }
     pieces
+}
+
+/// A short sentence without a figure, or one that speaks of ways, problems and the like, promises
+/// more than it tells.
+fn announces(text: &str) -> bool {
+    let words = bare_words(text);
+    let has_figure = text.chars().any(|c| c.is_ascii_digit());
+    let promises = words.iter().any(|word| PROMISING.contains(&word.to_lowercase().as_str()));
+    !has_figure && (words.len() <= 8 || (promises && words.len() <= 13))
 }
 
 /// As captions show it: no angle brackets, straight white space.
@@ -109,40 +230,72 @@ fn bare_words(text: &str) -> Vec<&str> {
     bare.filter(|word| !word.is_empty()).collect()
 }
 
+/// Is its first word one that leans on the sentence before?
+fn begins_leaning(text: &str) -> bool {
+    let words = bare_words(text);
+    words.first().is_none_or(|word| LEANING_STARTS.contains(&word.to_lowercase().as_str()))
+}
+
 /// Does it lean on the sentence before?
 pub(super) fn leans(text: &str) -> bool {
     let words = bare_words(text);
     let Some(first) = words.first() else { return true };
     let lower = first.to_lowercase();
-    // "Only", "all" and "one" lean by themselves, not as part of "one panel of Apollo 13".
     if LEANING_STARTS.contains(&lower.as_str()) {
         return true;
     }
-    let names_something =
-        |word: &&str| word.starts_with(char::is_uppercase) || word.chars().all(|c| c.is_ascii_digit());
+    // What is named behind a preposition is not what a pronoun means.
+    let begins_aside = PREPOSITIONS.contains(&lower.as_str());
+    let names_something = |word: &&str| {
+        !begins_aside
+            && (word.starts_with(char::is_uppercase) || word.chars().all(|c| c.is_ascii_digit()))
+    };
     for (at, word) in words.iter().enumerate().skip(1).take(5) {
         let named_before = words.iter().take(at).skip(1).any(names_something);
         let lower = word.to_lowercase();
-        if !named_before && LEANING_WORDS.contains(&lower.as_str()) {
+        let leans = ALWAYS_LEANING.contains(&lower.as_str())
+            || (!named_before && LEANING_WORDS.contains(&lower.as_str()));
+        if leans {
             return true;
         }
     }
-    let points_at_nothing_new = words
-        .windows(2)
-        .take(4)
-        .any(|pair| matches!(pair, [pointer, _] if ["that", "this", "these", "those", "such"].contains(&pointer.to_lowercase().as_str()) && is_determiner(pair)));
     let counts_on = words.windows(2).take(3).any(|pair| {
         let [article, order] = pair else { return false };
-        article.eq_ignore_ascii_case("the")
-            && ["second", "other", "same", "older", "quicker", "result", "rest"].contains(&order.to_lowercase().as_str())
+        article.eq_ignore_ascii_case("the") && COUNTING_ON.contains(&order.to_lowercase().as_str())
     });
-    points_at_nothing_new || counts_on
+    counts_on || points_back(text) || text.ends_with(" of them.")
 }
 
-/// "that pressure" points; "thought that high heat" does not: only near the beginning or after a
-/// preposition is it taken to point.
-fn is_determiner(pair: &[&str]) -> bool {
-    pair.first().is_some_and(|word| word.starts_with(char::is_uppercase) || *word != "that")
+/// Does "this", "those" or a determining "that" stand in it?
+fn points_back(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        let after_next = words.get(at + 2).copied().unwrap_or_default();
+        match word.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase().as_str() {
+            "this" | "these" => true,
+            "those" => !matches!(next, "who" | "that" | "of" | "in" | "with"),
+            "such" => next != "as",
+            "that" => {
+                let before = at.checked_sub(1).and_then(|before| words.get(before)).copied();
+                let after_preposition =
+                    before.is_some_and(|word| PREPOSITIONS.contains(&word.to_lowercase().as_str()));
+                let is_verb = next.ends_with("ed") || next.ends_with('s');
+                let ends_phrase =
+                    next.ends_with([',', '.', ';']) || PREPOSITIONS.contains(&after_next);
+                at == 0 || after_preposition || (ends_phrase && !is_verb)
+            }
+            _ => false,
+        }
+    })
+}
+
+/// What a sentence that begins with "The" is about; `None` for a name.
+fn subject(text: &str) -> Option<String> {
+    let words = bare_words(text);
+    let after = words.get(1..words.len().min(3)).unwrap_or_default();
+    let is_name = after.iter().any(|word| word.starts_with(char::is_uppercase));
+    terms(&after.join(" ")).into_iter().last().filter(|_| !is_name)
 }
 
 /// The things that `text` speaks of as known: the words after "the", "that" and the like.
@@ -165,8 +318,20 @@ fn pointed_at(text: &str) -> Vec<String> {
 /// The first clause of a sentence as a sentence of its own, where what follows only adds to it.
 pub(super) fn first_clause(text: &str) -> Option<String> {
     const ADDING: [&str; 14] = [
-        ", and ", ", but ", ", so ", ", because ", ", which ", ", who ", ", where ", ", when ",
-        ", since ", ", as ", ", with ", ", while ", ", although ", ", though ",
+        ", and ",
+        ", but ",
+        ", so ",
+        ", because ",
+        ", which ",
+        ", who ",
+        ", where ",
+        ", when ",
+        ", since ",
+        ", as ",
+        ", with ",
+        ", while ",
+        ", although ",
+        ", though ",
     ];
     const SUBORDINATE: [&str; 16] = [
         "When", "If", "As", "Because", "After", "Before", "Once", "Since", "While", "Although",

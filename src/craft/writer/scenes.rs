@@ -86,8 +86,9 @@ fn scene_cost(part: &[Line], start: usize, mean: f64) -> f64 {
     cost + NO_TURN * hidden_turns as f64
 }
 
-/// Scenes with number, heading and what the picture should show. `subject` is the video's title.
-pub(super) fn scenes(parts: Vec<Vec<Line>>, subject: &str) -> Vec<Scene> {
+/// Scenes with number, heading and what the picture should show. `subject` is the video's title,
+/// `known` all that its sources say, in lower case.
+pub(super) fn scenes(parts: Vec<Vec<Line>>, subject: &str, known: &str) -> Vec<Scene> {
     let name = subject.split(':').next().unwrap_or(subject).trim();
     let mut taken: BTreeSet<String> = terms(name).into_iter().collect();
     let mut scenes = Vec::new();
@@ -100,7 +101,7 @@ pub(super) fn scenes(parts: Vec<Vec<Line>>, subject: &str) -> Vec<Scene> {
         let heading = if index == 0 {
             shortened(name, MAX_HEADING)
         } else {
-            heading(&told, &taken, name)
+            heading(&told, &taken, known, name)
         };
         taken.extend(terms(&heading));
         let shown = told.first().copied().unwrap_or(name);

@@ -22,10 +22,10 @@ impl Worth {
         let Some(piece) = pieces.get(at) else { return 0.0 };
         let words = piece.words() as f64;
         let named = piece.terms.intersection(&self.title_terms).count().min(3) as f64;
-        let opens_paragraph =
-            at.checked_sub(1).and_then(|before| pieces.get(before)).is_none_or(|before| {
-                before.paragraph != piece.paragraph
-            });
+        let opens_paragraph = at
+            .checked_sub(1)
+            .and_then(|before| pieces.get(before))
+            .is_none_or(|before| before.paragraph != piece.paragraph);
         let is_last = at + 1 == pieces.len();
         let mut worth = 1.0 + 0.25 * named;
         worth += 0.3 * concreteness(&piece.text);
@@ -66,6 +66,7 @@ fn is_understood(at: usize, kept: &BTreeSet<usize>, pieces: &[Piece]) -> bool {
     let before_is_told = at.checked_sub(1).is_some_and(|before| kept.contains(&before));
     piece.usable
         && (!piece.leans || before_is_told)
+        && (!piece.announces || kept.contains(&(at + 1)))
         && piece.needs.iter().all(|naming| !naming.is_disjoint(kept))
 }
 

@@ -40,7 +40,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Undecodable> {
     let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
         return match std::str::from_utf8(bytes) {
             Ok(_) => strictly(UTF_8, bytes, Some(taken_as_utf8(&label))),
-            Err(_) => Err(Undecodable::Wrong(format!("it declares the unknown encoding {label:?}"))),
+            Err(_) => {
+                Err(Undecodable::Wrong(format!("it declares the unknown encoding {label:?}")))
+            }
         };
     };
     let is_utf8_all_the_same = encoding != UTF_8 && !bytes.is_ascii();

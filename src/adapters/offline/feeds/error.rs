@@ -12,7 +12,9 @@ pub enum FeedError {
         place: String,
     },
     /// It is there and cannot be read.
-    #[error("{place}: the feed cannot be read ({detail}): it must be a file that this user may read")]
+    #[error(
+        "{place}: the feed cannot be read ({detail}): it must be a file that this user may read"
+    )]
     Unreadable {
         /// The file.
         place: String,

@@ -139,7 +139,9 @@ fn first_tag(text: &str) -> Result<&str, Refusal> {
             (None, _) => {}
         }
         if attributes > MAX_ATTRIBUTES {
-            return Err(Refusal::Hostile(format!("a tag with more than {MAX_ATTRIBUTES} attributes")));
+            return Err(Refusal::Hostile(format!(
+                "a tag with more than {MAX_ATTRIBUTES} attributes"
+            )));
         }
     }
     Err(Refusal::Truncated("it ends inside a tag".to_owned()))

@@ -82,10 +82,12 @@ pub(super) fn read_items(place: &str, feed: Feed, views: &[Option<u64>]) -> Feed
             note("item_without_text", message);
             continue;
         }
-        let dated = entry.published.or(entry.updated).map(|date| Timestamp(date.timestamp_millis()));
+        let dated =
+            entry.published.or(entry.updated).map(|date| Timestamp(date.timestamp_millis()));
         if dated.is_none() {
-            let message =
-                format!("{place}: item {number} {title:?} has no date and counts as old as its feed");
+            let message = format!(
+                "{place}: item {number} {title:?} has no date and counts as old as its feed"
+            );
             note("item_without_date", message);
         }
         let published = dated.or(feed_date).unwrap_or_default();

@@ -95,7 +95,8 @@ fn a_truncated_feed_is_refused_wherever_it_is_cut() {
     for whole in [RSS, ATOM, JSON] {
         for cut in whole.char_indices().map(|(at, _)| at).skip(1) {
             let error = read(&whole.as_bytes()[..cut]).expect_err("a cut feed was read");
-            let is_named = matches!(error, FeedError::Truncated { .. } | FeedError::NotAFeed { .. });
+            let is_named =
+                matches!(error, FeedError::Truncated { .. } | FeedError::NotAFeed { .. });
             assert!(is_named, "{error}");
         }
     }
@@ -167,7 +168,8 @@ fn an_entity_bomb_is_refused_unexpanded() {
     }
     bomb.push_str("]><rss version=\"2.0\"><channel><title>&b29;</title></channel></rss>");
     assert_eq!(code_of(bomb.as_bytes()), "feed_hostile");
-    let outside = "<!DOCTYPE rss [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><rss version=\"2.0\"/>";
+    let outside =
+        "<!DOCTYPE rss [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><rss version=\"2.0\"/>";
     assert_eq!(code_of(outside.as_bytes()), "feed_hostile");
 }
 
