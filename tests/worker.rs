@@ -1,5 +1,6 @@
 //! The worker child as its parent sees it: it reports, it crashes, it is killed, it never outlives
 //! its parent; and what it speaks is always the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "worker/lifetime.rs"]
 mod lifetime;
@@ -40,6 +41,10 @@ fn ticket(attempt: u32) -> Ticket {
 }
 
 /// Holds a process, to wait for its end although it is not ours.
+#[expect(
+    deprecated,
+    reason = "its unsafe successor asks for a descriptor that stays open, which an OwnedFd does"
+)]
 fn hold(pid: u32) -> AsyncFd<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     AsyncFd::new(pidfd_open(pid, PidfdFlags::NONBLOCK).unwrap()).unwrap()

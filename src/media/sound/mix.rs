@@ -144,17 +144,19 @@ fn level(
     let ceiling = factor_of_db(CEILING_DBTP) as f32;
     let mut gain_db = (target - found).clamp(-MAX_GAIN_DB, MAX_GAIN_DB);
     let mut pcm = programme.clone();
+    let mut lufs = None;
     for _ in 0..MAX_PASSES {
         go_on()?;
         pcm.copy_from_slice(&programme);
         let limited = limiter::amplify(&mut pcm, factor_of_db(gain_db) as f32, ceiling, &meter);
-        let missing = target - integrated(&pcm).unwrap_or(target);
+        lufs = integrated(&pcm);
+        let missing = target - lufs.unwrap_or(target);
         if !limited || missing.abs() < NEAR_ENOUGH {
             break;
         }
         gain_db = (gain_db + missing).clamp(-MAX_GAIN_DB, MAX_GAIN_DB);
     }
-    let (lufs, true_peak_dbtp) = (integrated(&pcm), meter.of_whole(&pcm));
+    let true_peak_dbtp = meter.of_whole(&pcm);
     Ok(Mix { pcm, lufs, true_peak_dbtp })
 }
 

@@ -209,11 +209,11 @@ pub fn write(path: &Path, sound: &Sound) -> Result<(), MediaError> {
     file.sync_all().map_err(|error| unwritable(&error))
 }
 
-/// Writes a WAV file as [`write`] does, but beside its place first, so that it is there complete or
+/// Writes a WAV file as [`write()`] does, but beside its place first, so that it is there complete or
 /// not at all.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_whole(path: &Path, sound: &Sound) -> Result<(), MediaError> {
     let beside = path.with_extension(format!("{}.part", std::process::id()));
     write(&beside, sound)?;
