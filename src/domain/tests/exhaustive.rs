@@ -103,18 +103,17 @@ fn walk(slots: u8, depth: usize, max_retries: u32) -> usize {
         }
         frontier = next;
     }
-    eprintln!("{}", seen.len());
     seen.len()
 }
 
 #[test]
 fn every_sequence_of_commands_on_one_workflow_keeps_all_invariants() {
-    let states = walk(1, 8, 1);
-    assert!(states > 1, "the walk saw only {states} states");
+    let states = walk(1, 7, 1);
+    assert!(states > 5_000, "the walk saw only {states} states");
 }
 
 #[test]
 fn every_sequence_of_commands_on_two_workflows_keeps_all_invariants() {
     let states = walk(2, 5, 1);
-    assert!(states > 1, "the walk saw only {states} states");
+    assert!(states > 5_000, "the walk saw only {states} states");
 }
