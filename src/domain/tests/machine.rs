@@ -115,9 +115,20 @@ impl Machine {
     pub fn run(&mut self, command: &Command) -> Result<Vec<Event>, Rejection> {
         let context = Context { now: self.now, draw: self.draw, policies: &self.policies };
         let events = decide(&self.state, command, context)?;
+        assert!(self.is_awaited(command), "D4: a stale outcome was accepted: {command:?}");
         assert!(!events.is_empty(), "an accepted command must change something: {command:?}");
         self.commit(events.clone());
         Ok(events)
+    }
+
+    /// Whether an outcome is the one the state waits for.
+    fn is_awaited(&self, command: &Command) -> bool {
+        let Command::Outcome { workflow, stage, attempt, .. } = command else { return true };
+        self.position(*workflow).is_some_and(|position| {
+            position.stage == *stage
+                && position.attempt == *attempt
+                && matches!(position.state, StageState::Running { .. })
+        })
     }
 
     fn commit(&mut self, events: Vec<Event>) {

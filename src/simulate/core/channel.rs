@@ -11,6 +11,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::{ChannelName, Generation, WorkflowId};
 use crate::domain::invariants::{Violation, violations};
 use crate::domain::pending::{Effect, pending};
+use crate::domain::stage::StageState;
+use crate::domain::timestamp::Timestamp;
 use crate::simulate::coverage::{command_name, event_name};
 
 use super::journal::{Frame, StaleGeneration};
@@ -81,6 +83,16 @@ impl Channel {
         format!("{:?} {open:?}, jobs {:?}, wake {:?}", self.mode, self.jobs, self.wake_at)
     }
 
+    /// Whether an outcome is the one the channel waits for; other commands are always welcome.
+    fn awaits(&self, command: &Command) -> bool {
+        let Command::Outcome { workflow, stage, attempt, .. } = command else { return true };
+        let position = self.speculative.workflows.get(workflow).and_then(|known| known.position());
+        position.is_some_and(|position| {
+            (position.stage, position.attempt) == (*stage, *attempt)
+                && matches!(position.state, StageState::Running { .. })
+        })
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.committed.workflows.values().all(|workflow| workflow.ending().is_some())
     }
@@ -148,6 +160,9 @@ impl World {
             }
             Ok(events) if events.is_empty() => {
                 broken("D5", format!("{} was accepted and changes nothing", command_name(command)))
+            }
+            Ok(_) if !self.channel(index)?.awaits(command) => {
+                broken("D4", format!("a stale outcome was accepted: {command:?}"))
             }
             Ok(events) => self.append(index, events),
         }
@@ -291,11 +306,7 @@ impl World {
         Ok(())
     }
 
-    fn arm(
-        &mut self,
-        index: usize,
-        at: crate::domain::timestamp::Timestamp,
-    ) -> Result<(), Violation> {
+    fn arm(&mut self, index: usize, at: Timestamp) -> Result<(), Violation> {
         let wait = u64::try_from(at.since(self.wall()).as_millis()).unwrap_or(u64::MAX);
         // The clock may have passed it while the frame that starts it is on its way.
         let due = self.now + wait.max(10);
