@@ -133,6 +133,9 @@ impl World {
         if !self.durable_starts.contains(&(workflow, stage, attempt)) {
             return broken("D2", format!("{workflow} {stage} is carried out before its frame"));
         }
+        if !self.carried_out.insert((workflow, stage, attempt)) {
+            return broken("D4", format!("{workflow} {stage} is carried out twice as one attempt"));
+        }
         if stage == StageName::Upload && self.platform.confirmed.contains_key(&workflow) {
             return broken("D3", format!("{workflow} is uploaded again after its publication"));
         }

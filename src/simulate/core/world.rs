@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) start_ids: Vec<(usize, CommandId)>,
     /// Starts of attempts in acknowledged frames: only these may be carried out (D2).
     pub(super) durable_starts: BTreeSet<(WorkflowId, StageName, Attempt)>,
+    /// Attempts that were begun: none is begun twice, in whichever life (D4).
+    pub(super) carried_out: BTreeSet<(WorkflowId, StageName, Attempt)>,
     /// Workflows whose start was answered: they must never be lost (D1).
     pub(super) answered: BTreeSet<(usize, WorkflowId)>,
     pub(super) target_commands: u64,
@@ -109,6 +111,7 @@ impl World {
             sync_fails: false,
             start_ids: Vec::new(),
             durable_starts: BTreeSet::new(),
+            carried_out: BTreeSet::new(),
             answered: BTreeSet::new(),
             target_commands,
             commands: 0,
