@@ -123,13 +123,32 @@ fn outcome(
     if position.stage != stage || position.attempt != attempt {
         return Err(Rejection::Stale);
     }
-    match result {
-        Ok(success) => match topic_taken_by_another(state, id, &success.finding) {
-            Some(failure) => Ok(failed(id, position, &failure, context)),
-            None => Ok(succeeded(state, workflow, position, success)),
-        },
-        Err(failure) => Ok(failed(id, position, failure, context)),
+    let success = match result {
+        Ok(success) => success,
+        Err(failure) => return Ok(failed(state, workflow, position, failure, context)),
+    };
+    let refused = wrong_finding(stage, &success.finding)
+        .or_else(|| topic_taken_by_another(state, id, &success.finding));
+    Ok(match refused {
+        Some(failure) => failed(state, workflow, position, &failure, context),
+        None => succeeded(state, workflow, position, success),
+    })
+}
+
+/// A stage that does not say what it exists to find out would leave its workflow incomplete, and
+/// one that says more could publish twice.
+fn wrong_finding(stage: StageName, finding: &Finding) -> Option<Failure> {
+    let fits = match stage {
+        StageName::Trend => matches!(finding, Finding::Topic { .. }),
+        StageName::Script => matches!(finding, Finding::Script { .. }),
+        StageName::Narration | StageName::Render => matches!(finding, Finding::Nothing),
+        StageName::Upload => matches!(finding, Finding::Published(_)),
+    };
+    if fits {
+        return None;
     }
+    let message = format!("the {stage} stage handed back what another stage finds out: report it");
+    Some(Failure::permanent("wrong_finding", message))
 }
 
 fn running(workflow: &Workflow) -> Option<&Position> {
@@ -199,11 +218,13 @@ fn succeeded(
 }
 
 fn failed(
-    id: WorkflowId,
+    state: &ChannelState,
+    workflow: &Workflow,
     position: &Position,
     failure: &Failure,
     context: Context<'_>,
 ) -> Vec<Event> {
+    let id = workflow.id;
     let policy = context.policies.of(position.stage).retry;
     let verdict = judge(policy, failure, position.retries, position.interruptions, context.draw);
     let failed = |retry_at| Event::StageFailed {
@@ -215,6 +236,8 @@ fn failed(
         retry_at,
     };
     match verdict {
+        // No attempt starts while it is held; the stage is ready and starts when it is resumed.
+        Verdict::RunAgain if workflow.paused || state.paused => vec![failed(None)],
         Verdict::RunAgain => vec![failed(Some(context.now)), next_attempt(id, position)],
         Verdict::RetryIn(wait) => {
             let retry_at = context.now.plus(wait);
@@ -266,7 +289,8 @@ fn due(state: &ChannelState, context: Context<'_>) -> Vec<Event> {
 fn recover(state: &ChannelState, context: Context<'_>) -> Vec<Event> {
     let failure = Failure::interrupted("the node stopped while the stage was running");
     let interrupted = state.workflows.values().filter_map(|workflow| {
-        running(workflow).map(|position| failed(workflow.id, position, &failure, context))
+        let position = running(workflow)?;
+        Some(failed(state, workflow, position, &failure, context))
     });
     let mut events: Vec<Event> = interrupted.flatten().collect();
     events.extend(due(state, context));

@@ -89,7 +89,8 @@ pub enum Event {
         take: Take,
         /// How.
         failure: Failure,
-        /// When it will be tried again; `None` when it will not.
+        /// When it will be tried again; `None` when a person must act first: it is parked,
+        /// cancelled or held by a pause.
         retry_at: Option<Timestamp>,
     },
     /// A failed stage waits for its next attempt; this retry counts.

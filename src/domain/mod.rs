@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod artifact;
+pub mod audit;
 pub mod channel;
 pub mod command;
 pub mod decide;
@@ -28,3 +29,6 @@ pub mod timestamp;
 pub mod trend;
 pub mod view;
 pub mod workflow;
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,10 @@ impl Default for Policies {
 /// Interruptions in a row without progress after which a workflow is parked.
 pub const MAX_INTERRUPTIONS: u32 = 50;
 
+/// The longest wait another side may ask for; beyond it a person decides, so that nothing waits
+/// for ever.
+pub const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The code of a topic that another workflow of the channel took first: choosing again helps at
 /// once, so it counts but does not wait.
 pub const TOPIC_TAKEN: &str = "topic_taken";
@@ -107,6 +111,9 @@ pub fn judge(
         FailureClass::Transient | FailureClass::RateLimited { .. } | FailureClass::Ambiguous => {
             if retries >= policy.max_retries {
                 return Verdict::Park("retries_exhausted");
+            }
+            if failure.retry_after().is_some_and(|asked| asked > LONGEST_ASKED_WAIT) {
+                return Verdict::Park("asked_to_wait_too_long");
             }
             if failure.code == TOPIC_TAKEN {
                 return Verdict::RetryIn(Duration::ZERO);
@@ -158,6 +165,14 @@ mod tests {
         let failure = Failure::transient("x", "x");
         assert_eq!(judge(policy, &failure, 2, 0, 0), Verdict::RetryIn(Duration::ZERO));
         assert_eq!(judge(policy, &failure, 3, 0, 0), Verdict::Park("retries_exhausted"));
+    }
+
+    #[test]
+    fn a_wait_of_more_than_a_week_is_left_to_a_person() {
+        let policy = RetryPolicy { max_retries: 3, base: Duration::ZERO };
+        let class = FailureClass::RateLimited { retry_after_ms: u64::MAX };
+        let failure = Failure::new(class, "x", "x");
+        assert_eq!(judge(policy, &failure, 0, 0, 0), Verdict::Park("asked_to_wait_too_long"));
     }
 
     #[test]

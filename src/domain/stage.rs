@@ -105,8 +105,8 @@ pub enum StageState {
 /// Why a workflow was parked, as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkCause {
-    /// Stable snake_case code: `retries_exhausted`, `permanent_failure` or
-    /// `interrupted_repeatedly`.
+    /// Stable snake_case code: `retries_exhausted`, `permanent_failure`,
+    /// `asked_to_wait_too_long` or `interrupted_repeatedly`.
     pub code: String,
     /// The failure that led to it.
     pub failure: Failure,

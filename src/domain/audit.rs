@@ -1,0 +1,274 @@
+//! What must hold between the events of a channel, whatever state they lead to.
+//!
+//! Why it exists: `invariants` looks at one state, which `apply` made; a fault in `decide` and
+//! `apply` together could hide there. The audit reads the events alone, in order, and knows the
+//! rules a second time. Property tests, the simulation and journal checks use it.
+//!
+//! Architecture invariant: independent of `decide` and `apply`; it never changes anything else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::event::Event;
+use super::failure::{Failure, FailureClass};
+use super::ids::{Attempt, Generation, Take, WorkflowId};
+use super::invariants::Violation;
+use super::retry::{LONGEST_ASKED_WAIT, MAX_INTERRUPTIONS, Policies, RetryPolicy, TOPIC_TAKEN};
+use super::stage::StageName;
+use super::timestamp::Timestamp;
+
+/// No jittered wait is longer than this.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(24 * 3600);
+
+/// What one workflow's events have said so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Track {
+    /// `None` once the last stage succeeded.
+    stage: Option<StageName>,
+    live: Option<(Attempt, Generation)>,
+    attempt: u32,
+    take: Take,
+    counted: u32,
+    interruptions: u32,
+    not_before: Option<Timestamp>,
+    paused: bool,
+    parked: bool,
+    publications: u32,
+    finished: bool,
+}
+
+impl Track {
+    fn new() -> Self {
+        Self {
+            stage: Some(StageName::Trend),
+            live: None,
+            attempt: 0,
+            take: Take(0),
+            counted: 0,
+            interruptions: 0,
+            not_before: None,
+            paused: false,
+            parked: false,
+            publications: 0,
+            finished: false,
+        }
+    }
+}
+
+/// Follows the events of one channel from its first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    generation: Generation,
+    paused: bool,
+    workflows: BTreeMap<WorkflowId, Track>,
+    topics: BTreeMap<String, WorkflowId>,
+}
+
+/// Names the broken invariant and says how.
+fn ensure(holds: bool, invariant: &'static str, found: &str) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation { invariant, found: found.to_owned() }) }
+}
+
+impl Audit {
+    /// Takes the next event, decided at `at`.
+    ///
+    /// # Errors
+    /// The [`Violation`] when it breaks a rule; the audit must not be used after that.
+    pub fn observe(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        policies: &Policies,
+    ) -> Result<(), Violation> {
+        match event {
+            Event::GenerationRaised { generation, .. } => {
+                ensure(*generation > self.generation, "D4", "a generation did not rise")?;
+                self.generation = *generation;
+            }
+            Event::ChannelPaused => self.paused = true,
+            Event::ChannelResumed => self.paused = false,
+            Event::ChannelParked { .. } => {}
+            Event::WorkflowStarted { workflow, .. } => {
+                let earlier = self.workflows.insert(*workflow, Track::new());
+                ensure(earlier.is_none(), "D3", "a workflow was started twice")?;
+            }
+            Event::TrendDetected { workflow, key, .. } => {
+                let owner = *self.topics.entry(key.clone()).or_insert(*workflow);
+                ensure(owner == *workflow, "D3", "two workflows used the same topic")?;
+            }
+            Event::StageStarted { .. }
+            | Event::ContentReady { .. }
+            | Event::StageSucceeded { .. }
+            | Event::StageFailed { .. }
+            | Event::StageRetrying { .. }
+            | Event::WorkflowParked { .. }
+            | Event::WorkflowRetried { .. }
+            | Event::WorkflowPaused { .. }
+            | Event::WorkflowResumed { .. }
+            | Event::WorkflowReprioritised { .. }
+            | Event::WorkflowCancelled { .. }
+            | Event::WorkflowFailed { .. }
+            | Event::VideoPublished { .. }
+            | Event::WorkflowCompleted { .. } => self.observe_workflow(at, event, policies)?,
+        }
+        Ok(())
+    }
+
+    fn observe_workflow(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        policies: &Policies,
+    ) -> Result<(), Violation> {
+        let (generation, channel_paused) = (self.generation, self.paused);
+        let found = event.workflow().and_then(|id| self.workflows.get_mut(&id));
+        let Some(track) = found else {
+            return ensure(false, "D1", "an event names an unknown workflow");
+        };
+        ensure(!track.finished, "D4", "something happened to a finished workflow")?;
+        match event {
+            Event::StageStarted { stage, attempt, take, .. } => {
+                ensure(!track.paused && !channel_paused, "D5", "an attempt started while paused")?;
+                track.start(at, *stage, *attempt, *take, generation)
+            }
+            Event::StageSucceeded { stage, attempt, take, .. } => {
+                ensure(track.stage == Some(*stage), "D4", "a stage succeeded out of order")?;
+                ensure(track.take == *take, "D4", "a success belongs to another take")?;
+                let live = (*attempt, generation);
+                ensure(track.live == Some(live), "D4", "a stale success was accepted")?;
+                let after = Track { stage: stage.next(), paused: track.paused, ..Track::new() };
+                *track = after;
+                Ok(())
+            }
+            Event::StageFailed { stage, attempt, take, failure, .. } => {
+                ensure(track.stage == Some(*stage), "D4", "a stage failed out of order")?;
+                ensure(track.take == *take, "D4", "a failure belongs to another take")?;
+                track.fail(*attempt, generation, failure, policies.of(*stage).retry)
+            }
+            Event::StageRetrying { stage, retry_at, failure, .. } => {
+                ensure(track.live.is_none(), "D4", "a running stage backs off")?;
+                track.back_off(at, *retry_at, failure, policies.of(*stage).retry)
+            }
+            Event::WorkflowParked { stage, .. } => {
+                ensure(track.stage == Some(*stage), "D4", "parked at another stage")?;
+                ensure(track.live.is_none(), "D4", "a running stage was parked")?;
+                track.parked = true;
+                Ok(())
+            }
+            Event::WorkflowRetried { take, .. } => {
+                ensure(track.parked, "D4", "a workflow was retried that was not parked")?;
+                ensure(take.0 == track.take.0 + 1, "D4", "a take did not rise by one")?;
+                track.take = *take;
+                (track.parked, track.not_before) = (false, None);
+                (track.counted, track.interruptions) = (0, 0);
+                Ok(())
+            }
+            Event::WorkflowPaused { .. } => {
+                track.paused = true;
+                Ok(())
+            }
+            Event::WorkflowResumed { .. } => {
+                track.paused = false;
+                Ok(())
+            }
+            Event::WorkflowCancelled { .. } => {
+                track.finished = true;
+                Ok(())
+            }
+            Event::WorkflowFailed { .. } => {
+                ensure(track.parked, "D5", "a workflow was dropped that was not parked")?;
+                track.finished = true;
+                Ok(())
+            }
+            Event::VideoPublished { .. } => {
+                track.publications += 1;
+                ensure(track.stage.is_none(), "D3", "published before its upload succeeded")?;
+                ensure(track.publications == 1, "D3", "a workflow was published twice")
+            }
+            Event::WorkflowCompleted { .. } => {
+                ensure(track.publications == 1, "D3", "completed without its publication")?;
+                track.finished = true;
+                Ok(())
+            }
+            Event::ContentReady { .. } | Event::WorkflowReprioritised { .. } => Ok(()),
+            Event::GenerationRaised { .. }
+            | Event::WorkflowStarted { .. }
+            | Event::TrendDetected { .. }
+            | Event::ChannelPaused
+            | Event::ChannelResumed
+            | Event::ChannelParked { .. } => Ok(()),
+        }
+    }
+}
+
+impl Track {
+    fn start(
+        &mut self,
+        at: Timestamp,
+        stage: StageName,
+        attempt: Attempt,
+        take: Take,
+        generation: Generation,
+    ) -> Result<(), Violation> {
+        ensure(self.stage == Some(stage), "D4", "a stage started out of order")?;
+        ensure(self.live.is_none(), "D4", "an attempt started beside a live one")?;
+        ensure(attempt.0 == self.attempt + 1, "D4", "an attempt number did not rise by one")?;
+        ensure(take == self.take, "D4", "an attempt belongs to another take")?;
+        ensure(!self.parked, "D5", "a parked stage started by itself")?;
+        let waited = self.not_before.is_none_or(|earliest| earliest <= at);
+        ensure(waited, "D6", "an attempt did not wait for its back-off")?;
+        self.attempt = attempt.0;
+        self.live = Some((attempt, generation));
+        self.not_before = None;
+        Ok(())
+    }
+
+    fn fail(
+        &mut self,
+        attempt: Attempt,
+        generation: Generation,
+        failure: &Failure,
+        policy: RetryPolicy,
+    ) -> Result<(), Violation> {
+        let Some((live, started_in)) = self.live.take() else {
+            return ensure(false, "D4", "a failure of no live attempt was accepted");
+        };
+        ensure(live == attempt, "D4", "a stale failure was accepted")?;
+        let interrupted = failure.class == FailureClass::Interrupted;
+        let current = started_in == generation || interrupted;
+        ensure(current, "D4", "a failure from an older generation was accepted")?;
+        match failure.class {
+            FailureClass::Transient
+            | FailureClass::RateLimited { .. }
+            | FailureClass::Ambiguous => {
+                self.counted += 1;
+                self.interruptions = 0;
+            }
+            FailureClass::Interrupted => self.interruptions += 1,
+            FailureClass::Permanent | FailureClass::Cancelled => {}
+        }
+        ensure(self.counted <= policy.max_retries + 1, "D6", "more attempts than the policy")?;
+        ensure(self.interruptions <= MAX_INTERRUPTIONS, "D6", "interrupted too often")
+    }
+
+    fn back_off(
+        &mut self,
+        at: Timestamp,
+        until: Timestamp,
+        failure: &Failure,
+        policy: RetryPolicy,
+    ) -> Result<(), Violation> {
+        ensure(self.counted >= 1, "D6", "a retry that does not count")?;
+        ensure(self.counted <= policy.max_retries, "D6", "more retries than the policy")?;
+        let doublings = self.counted.saturating_sub(1).min(20);
+        let span = policy.base.saturating_mul(1 << doublings).min(LONGEST_BACKOFF);
+        let asked = failure.retry_after().unwrap_or(Duration::ZERO);
+        let wait = until.since(at);
+        ensure(wait <= span.max(asked), "D6", "a back-off longer than the policy")?;
+        ensure(wait <= LONGEST_ASKED_WAIT, "D6", "a wait without a deadline")?;
+        let patient = wait >= asked || failure.code == TOPIC_TAKEN;
+        ensure(patient, "D6", "the asked time was not waited for")?;
+        self.not_before = Some(until);
+        Ok(())
+    }
+}
