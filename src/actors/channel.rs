@@ -245,7 +245,12 @@ impl Actor for ChannelActor {
             began: Instant::now(),
         };
         self.decide(&mut life, &Command::Recover, None, None, Trace::default())?;
-        life.me.cast(Trace::default(), ChannelMsg::Wake).map_err(|error| error.to_string())?;
+        // Until the recovery is committed, the fold still shows what an older life had started:
+        // nothing is handed out before.
+        let everything = life.state.workflows.keys().copied().collect();
+        if !life.touch_with_oldest_frame(everything) {
+            life.me.cast(Trace::default(), ChannelMsg::Wake).map_err(|error| error.to_string())?;
+        }
         Ok(life)
     }
 

@@ -29,6 +29,20 @@ pub(super) struct InFlight {
     touched: BTreeSet<WorkflowId>,
 }
 
+impl ChannelLife {
+    /// Has the effects of `workflows` looked at when the oldest frame under way is acknowledged.
+    /// Says whether there is one.
+    pub(super) fn touch_with_oldest_frame(&mut self, workflows: BTreeSet<WorkflowId>) -> bool {
+        match self.in_flight.front_mut() {
+            Some(frame) => {
+                frame.touched.extend(workflows);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 impl ChannelActor {
     /// Decides `command`, applies what follows from it, and sends it to the journal.
     pub(super) fn decide(

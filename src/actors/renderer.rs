@@ -10,9 +10,7 @@ use super::messages::StageJob;
 use super::narrator::{NARRATION_FILE, NARRATION_WAV};
 use super::scriptwriter::{SCRIPT_FILE, seed_of};
 use super::stage_run::key_of;
-use super::stage_work::{
-    LoggedBy, StageTools, StageWork, input_artifact, parse_input, to_json,
-};
+use super::stage_work::{LoggedBy, StageTools, StageWork, input_artifact, parse_input, to_json};
 use crate::craft::captions::{captions, to_srt};
 use crate::craft::film::{self, FilmLook, ScenePicture};
 use crate::craft::music::Mood;
@@ -141,9 +139,10 @@ impl Renderer {
             height: picture.height,
             file: file.image.clone(),
         });
-        let layers = files.iter().zip(&pictures.scenes).filter_map(|(file, picture)| {
-            Some((file.layer.clone()?, picture.layer_svg.clone()?))
-        });
+        let layers = files
+            .iter()
+            .zip(&pictures.scenes)
+            .filter_map(|(file, picture)| Some((file.layer.clone()?, picture.layer_svg.clone()?)));
         let (thumbnail_width, thumbnail_height) = thumbnail_size(tools.profile.aspect);
         Ok(RenderOrder {
             cards: cards.collect(),
@@ -226,7 +225,10 @@ impl StageWork for Renderer {
         let rendered = self.renderer.render(&order, &workbench, control).await?;
         let making = Making {
             pictures: pictures.scenes.iter().map(|scene| scene.made_by.clone()).collect(),
-            music: format!("synthesised bed, mood {} (built in)", Mood::for_tone(&tools.profile.tone)),
+            music: format!(
+                "synthesised bed, mood {} (built in)",
+                Mood::for_tone(&tools.profile.tone)
+            ),
             renderer: self.renderer.describe(),
             summary: rendered.summary,
         };

@@ -78,7 +78,8 @@ impl StageWork for TrendScout {
             (tools.ticks)(Tick::SourceProblem { channel, message });
         }
         control.check()?;
-        let topics = rank(&harvest.stories, harvest.as_of, &tools.profile.niche, &told(&job.used_topics));
+        let topics =
+            rank(&harvest.stories, harvest.as_of, &tools.profile.niche, &told(&job.used_topics));
         let wish = Wish { content_type: job.content_type, topic: job.requested_topic.as_deref() };
         let topic = choose(&topics, &wish)?;
         let artifact = tools.artifacts.put(TOPIC_FILE, to_json(TOPIC_FILE, topic)?).await?;

@@ -14,9 +14,7 @@ use super::renderer::{
 };
 use super::scriptwriter::SCRIPT_FILE;
 use super::stage_run::note;
-use super::stage_work::{
-    LoggedBy, StageTools, StageWork, input_artifact, parse_input,
-};
+use super::stage_work::{LoggedBy, StageTools, StageWork, input_artifact, parse_input};
 use super::trend_scout::TOPIC_FILE;
 use crate::craft::release::{self, ReleaseParts};
 use crate::domain::artifact::{Body, Digest, StageOutput};

@@ -47,9 +47,8 @@ fn verify_journal(common: &CommonOptions) -> Result<Exit, CliError> {
             .at(folder.display())
             .remedy("run `ytempire demo` first, or name the data folder with --data-dir"));
     }
-    let found = verify(Arc::new(DiskFiles), &folder).map_err(|error| {
-        CliError::new(Exit::Failed, error.code(), &error).at(folder.display())
-    })?;
+    let found = verify(Arc::new(DiskFiles), &folder)
+        .map_err(|error| CliError::new(Exit::Failed, error.code(), &error).at(folder.display()))?;
     common.output().result(&found, in_words(&found))?;
     Ok(if found.ok { Exit::Done } else { Exit::DataDamaged })
 }

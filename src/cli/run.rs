@@ -136,9 +136,7 @@ impl Node {
             (name, RunningChannel { setup, handle: parts.handle.clone() })
         });
         let running: BTreeMap<_, _> = running.collect();
-        let paths = parts.iter().map(|parts| {
-            (parts.handle.path().clone(), parts.tools.profile.id)
-        });
+        let paths = parts.iter().map(|parts| (parts.handle.path().clone(), parts.tools.profile.id));
         let parking = tokio::spawn(note_parked_channels(
             Arc::clone(&registry),
             paths.collect(),

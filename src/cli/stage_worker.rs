@@ -27,9 +27,7 @@ use crate::media::sound::wav::{self, Sound};
 use crate::ports::clock::Clock;
 use crate::telemetry::execution_log::{ExecutionLog, Phase};
 use crate::worker::lines::read_line;
-use crate::worker::protocol::{
-    Job, JobEnvelope, MAX_JOB_BYTES, ProtocolError, Report, SpeakJob,
-};
+use crate::worker::protocol::{Job, JobEnvelope, MAX_JOB_BYTES, ProtocolError, Report, SpeakJob};
 use reporter::Reporter;
 
 /// Carries out the job that stdin holds. Exit code 0 when it is done, 1 when it has failed; the

@@ -27,12 +27,7 @@ pub struct Wish<'a> {
 
 /// The topics of `stories` that are not among `told`, the most promising first.
 #[must_use]
-pub fn rank(
-    stories: &[Story],
-    as_of: Timestamp,
-    niche: &str,
-    told: &[TopicProfile],
-) -> Vec<Topic> {
+pub fn rank(stories: &[Story], as_of: Timestamp, niche: &str, told: &[TopicProfile]) -> Vec<Topic> {
     let rule = MergeRule::default();
     let groups = not_told_before(merge(stories, &rule), told, &rule);
     let basis = ScoreBasis { as_of, half_life_hours: HALF_LIFE_HOURS, niche: niche.to_owned() };
@@ -52,14 +47,16 @@ pub fn choose<'a>(topics: &'a [Topic], wish: &Wish<'_>) -> Result<&'a Topic, Fai
         }
     };
     best.ok_or_else(|| {
-        let message = "every topic of the sources has been used; add sources or wait for new stories";
+        let message =
+            "every topic of the sources has been used; add sources or wait for new stories";
         Failure::permanent(NO_TOPIC_LEFT, message)
     })
 }
 
 /// The score without what depends on the day.
 fn timeless(topic: &Topic) -> f64 {
-    let lasting = topic.why.iter().filter(|part| part.part != "freshness" && part.part != "velocity");
+    let lasting =
+        topic.why.iter().filter(|part| part.part != "freshness" && part.part != "velocity");
     lasting.map(|part| part.value * part.weight).sum()
 }
 

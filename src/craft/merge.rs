@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-
 use super::similarity::{Corpus, Vector, WordCounts, count_words};
 use super::terms::terms;
 use crate::domain::trend::{Story, TopicProfile};

@@ -92,8 +92,8 @@ impl Audit {
                 let earlier = self.workflows.insert(*workflow, Track::new());
                 ensure(earlier.is_none(), "D3", "a workflow was started twice")?;
             }
-            Event::TrendDetected { workflow, key, .. } => {
-                let owner = *self.topics.entry(key.clone()).or_insert(*workflow);
+            Event::TrendDetected { workflow, profile, .. } => {
+                let owner = *self.topics.entry(profile.key.clone()).or_insert(*workflow);
                 ensure(owner == *workflow, "D3", "two workflows used the same topic")?;
             }
             Event::StageStarted { .. }

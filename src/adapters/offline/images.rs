@@ -53,8 +53,8 @@ impl ImageModel for DesignedCards {
             width,
             height,
         };
-        let scenes = film_art(brief.script, &look, &self.faces).into_iter().map(|art| {
-            ScenePicture {
+        let scenes =
+            film_art(brief.script, &look, &self.faces).into_iter().map(|art| ScenePicture {
                 width: oversize(width),
                 height: oversize(height),
                 motion: art.motion,
@@ -66,8 +66,7 @@ impl ImageModel for DesignedCards {
                 ),
                 background_svg: art.background_svg,
                 layer_svg: Some(art.layer_svg),
-            }
-        });
+            });
         let thumbnail_svg = thumbnail(
             &ThumbnailBrief {
                 title: &brief.script.title,

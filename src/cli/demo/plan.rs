@@ -50,10 +50,8 @@ impl Plan {
     /// The workflows of the round.
     #[must_use]
     pub fn workflows(&self) -> ByChannel<WorkflowId> {
-        let with_workflow = self
-            .steps
-            .iter()
-            .filter_map(|(name, step)| Some((name.clone(), step.workflow()?)));
+        let with_workflow =
+            self.steps.iter().filter_map(|(name, step)| Some((name.clone(), step.workflow()?)));
         with_workflow.collect()
     }
 }

@@ -73,10 +73,8 @@ fn read(path: &Path) -> Result<String, MediaError> {
 }
 
 fn make_music(order: &MusicOrder) -> Result<(), Failure> {
-    let mood: Mood = order
-        .mood
-        .parse()
-        .map_err(|error| Failure::permanent("unknown_mood", error))?;
+    let mood: Mood =
+        order.mood.parse().map_err(|error| Failure::permanent("unknown_mood", error))?;
     let samples = compose(order.seed, mood, order.seconds);
     wav::write_whole(&order.out, &Sound { rate: MUSIC_RATE, channels: 2, samples })?;
     Ok(())

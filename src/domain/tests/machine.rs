@@ -17,6 +17,7 @@ use crate::domain::pending::{Effect, pending};
 use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
 use crate::domain::stage::{Position, StageName, StageState};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::trend::TopicProfile;
 use crate::domain::workflow::{ContentType, Priority, Publication};
 
 /// What was decided by one command.
@@ -68,7 +69,8 @@ pub fn workflow(slot: u8) -> WorkflowId {
 pub fn success(stage: StageName, topic: &str) -> StageSuccess {
     let finding = match stage {
         StageName::Trend => {
-            Finding::Topic { key: topic.to_owned(), title: topic.to_owned(), score: 0.5 }
+            let profile = TopicProfile { key: topic.to_owned(), ..TopicProfile::default() };
+            Finding::Topic { profile, title: topic.to_owned(), score: 0.5 }
         }
         StageName::Script => Finding::Script { title: topic.to_owned(), sentences: vec![1, 2] },
         StageName::Narration | StageName::Render => Finding::Nothing,

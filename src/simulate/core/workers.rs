@@ -9,6 +9,7 @@ use crate::domain::ids::{Attempt, WorkflowId};
 use crate::domain::invariants::Violation;
 use crate::domain::pending::Effect;
 use crate::domain::stage::StageName;
+use crate::domain::trend::TopicProfile;
 use crate::domain::workflow::{Ending, Publication, Workflow};
 
 use super::world::{Task, World, broken};
@@ -264,7 +265,10 @@ impl World {
             format!("topic-of-{workflow}")
         };
         let finding = match stage {
-            StageName::Trend => Finding::Topic { key: topic.clone(), title: topic, score: 0.5 },
+            StageName::Trend => {
+                let profile = TopicProfile { key: topic.clone(), ..TopicProfile::default() };
+                Finding::Topic { profile, title: topic, score: 0.5 }
+            }
             StageName::Script => {
                 Finding::Script { title: topic, sentences: vec![self.rng.draw(), self.rng.draw()] }
             }

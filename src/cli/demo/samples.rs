@@ -1,0 +1,123 @@
+//! The channels of the demo: those of the config, or two built-in samples.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapters::offline::feeds::FeedSource;
+use crate::adapters::offline::sources::FeedFiles;
+use crate::cli::output::{CliError, Exit};
+use crate::cli::run::ChannelSetup;
+use crate::cli::settings::profile_of;
+use crate::config::Config;
+use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::ids::{ChannelId, ChannelName};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::clock::Clock;
+
+/// The time that counts as now for the samples.
+const AS_OF: &str = "2026-11-15T12:00:00Z";
+
+/// A built-in channel.
+struct Sample {
+    name: &'static str,
+    niche: &'static str,
+    voice: &'static str,
+    tone: &'static str,
+    audience: &'static str,
+    palette: &'static str,
+    aspect: Aspect,
+    feeds: [FeedSource; 3],
+}
+
+macro_rules! feed {
+    ($path:literal) => {
+        FeedSource::Embedded {
+            name: concat!("data/samples/", $path),
+            bytes: include_bytes!(concat!("../../../data/samples/", $path)),
+        }
+    };
+}
+
+fn samples() -> [Sample; 2] {
+    [
+        Sample {
+            name: "spaceflight",
+            niche: "the history of spaceflight: rockets, orbit, Moon, astronauts, probes, missions",
+            voice: "rms",
+            tone: "calm",
+            audience: "curious adults",
+            palette: "midnight",
+            aspect: Aspect::Landscape,
+            feeds: [
+                feed!("spaceflight/orbit-weekly.rss.xml"),
+                feed!("spaceflight/archive-of-flight.atom.xml"),
+                feed!("spaceflight/launch-notes.feed.json"),
+            ],
+        },
+        Sample {
+            name: "kitchen-science",
+            niche: "kitchen science: cooking, food, heat, protein, flavour, baking, chemistry",
+            voice: "slt",
+            tone: "warm",
+            audience: "home cooks",
+            palette: "citrus",
+            aspect: Aspect::Portrait,
+            feeds: [
+                feed!("kitchen-science/the-test-kitchen.rss.xml"),
+                feed!("kitchen-science/pan-and-protein.atom.xml"),
+                feed!("kitchen-science/crumb-notes.feed.json"),
+            ],
+        },
+    ]
+}
+
+/// The channels.
+///
+/// # Errors
+/// [`CliError`], bad config, when a channel of the config has no sources.
+pub(super) fn channels(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<ChannelSetup>, CliError> {
+    if config.channels.is_empty() {
+        return samples().into_iter().map(|sample| built_in(sample, clock)).collect();
+    }
+    config.channels.iter().map(|channel| configured(channel, clock)).collect()
+}
+
+fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliError> {
+    let broken = |error: String| CliError::new(Exit::Failed, "sample_broken", error);
+    let name = ChannelName::new(sample.name).map_err(|error| broken(error.to_string()))?;
+    let as_of = Timestamp::parse(AS_OF).map_err(|error| broken(error.to_string()))?;
+    let source = FeedFiles::new(sample.feeds.to_vec(), Some(as_of), Arc::clone(clock));
+    let profile = ChannelProfile {
+        id: ChannelId::of_name(&name),
+        name,
+        niche: sample.niche.to_owned(),
+        language: "en".to_owned(),
+        voice: sample.voice.to_owned(),
+        tone: sample.tone.to_owned(),
+        audience: sample.audience.to_owned(),
+        palette: sample.palette.to_owned(),
+        aspect: sample.aspect,
+        video_length: (Duration::from_secs(45), Duration::from_secs(75)),
+        scenes: (6, 8),
+    };
+    Ok(ChannelSetup { profile, source: Arc::new(source) })
+}
+
+fn configured(
+    channel: &crate::config::channel::ChannelConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<ChannelSetup, CliError> {
+    if channel.trends.is_empty() {
+        let message = format!("channel {} has no sources to find topics in", channel.name);
+        return Err(CliError::new(Exit::BadUsage, "channel_without_sources", message)
+            .at("[[channel]]")
+            .remedy("add a table [[channel.trends]] with kind = \"rss\" and path = \"feed.xml\""));
+    }
+    let sources = channel.trends.iter().map(|trend| FeedSource::File(trend.path.clone()));
+    let as_of = channel.trends.iter().filter_map(|trend| trend.as_of).max();
+    let source = FeedFiles::new(sources.collect(), as_of, Arc::clone(clock));
+    Ok(ChannelSetup { profile: profile_of(channel), source: Arc::new(source) })
+}
