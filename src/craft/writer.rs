@@ -40,6 +40,8 @@ const FULL_LENGTH_FROM: f64 = 20.0;
 const AIM: f64 = 0.8;
 /// Sentences with more of their words in common say the same.
 const SAYS_THE_SAME: f64 = 0.6;
+/// The same for sentences of less than six telling words.
+const SAYS_THE_SAME_BRIEFLY: f64 = 0.8;
 
 /// What a script is written from.
 #[derive(Debug, Clone)]
@@ -210,11 +212,13 @@ fn full_lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
     let turn = own_line(turn_to_another_source(brief.seed), SentenceKind::Connective, pace);
     let back = own_line(back_to_the_beginning(brief.seed), SentenceKind::Connective, pace);
 
+    let subject: BTreeSet<String> =
+        brief.topic.stories.iter().flat_map(|story| terms(&story.title)).collect();
     let others: Vec<&[Piece]> = told
         .iter()
         .enumerate()
         .filter(|(at, _)| *at != backbone_at)
-        .map(|(_, pieces)| additions(pieces, backbone, &worth))
+        .map(|(_, pieces)| additions(pieces, backbone, &subject))
         .filter(|additions| !additions.is_empty())
         .collect();
     // First with two sentences of another source, then with more of all of them, then with none.
@@ -287,15 +291,24 @@ fn hook(pieces: &[Piece], worth: &Worth) -> Option<usize> {
 
 /// The beginning of another source's story, as far as it hangs together, says something new and
 /// names the subject at once.
-fn additions<'a>(pieces: &'a [Piece], backbone: &[Piece], worth: &Worth) -> &'a [Piece] {
+fn additions<'a>(
+    pieces: &'a [Piece],
+    backbone: &[Piece],
+    subject: &BTreeSet<String>,
+) -> &'a [Piece] {
     let begins_well = pieces
         .first()
-        .is_some_and(|piece| piece.stands_alone() && !piece.terms.is_disjoint(&worth.title_terms));
+        .is_some_and(|piece| piece.stands_alone() && !piece.terms.is_disjoint(subject));
     if !begins_well {
         return &[];
     }
+    // A few words in common are soon most of a short sentence's.
+    let limit = |known: &Piece, piece: &Piece| {
+        let shorter = known.terms.len().min(piece.terms.len());
+        if shorter < 6 { SAYS_THE_SAME_BRIEFLY } else { SAYS_THE_SAME }
+    };
     let is_new = |piece: &Piece| {
-        backbone.iter().all(|known| overlap(&known.terms, &piece.terms) < SAYS_THE_SAME)
+        backbone.iter().all(|known| overlap(&known.terms, &piece.terms) < limit(known, piece))
     };
     let count = pieces.iter().take_while(|piece| piece.usable && is_new(piece)).count();
     pieces.get(..count).unwrap_or_default()

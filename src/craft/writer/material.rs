@@ -16,7 +16,7 @@ use crate::domain::trend::Story;
 const WORDS: std::ops::RangeInclusive<usize> = 4..=40;
 
 /// First words that lean on the sentence before.
-const LEANING_STARTS: [&str; 62] = [
+const LEANING_STARTS: [&str; 60] = [
     "he",
     "she",
     "it",
@@ -28,8 +28,6 @@ const LEANING_STARTS: [&str; 62] = [
     "this",
     "that",
     "these",
-    "those",
-    "such",
     "but",
     "and",
     "so",
@@ -250,7 +248,7 @@ pub(super) fn leans(text: &str) -> bool {
         !begins_aside
             && (word.starts_with(char::is_uppercase) || word.chars().all(|c| c.is_ascii_digit()))
     };
-    for (at, word) in words.iter().enumerate().skip(1).take(5) {
+    for (at, word) in words.iter().enumerate().skip(1).take(if begins_aside { 7 } else { 5 }) {
         let named_before = words.iter().take(at).skip(1).any(names_something);
         let lower = word.to_lowercase();
         let leans = ALWAYS_LEANING.contains(&lower.as_str())
@@ -263,7 +261,7 @@ pub(super) fn leans(text: &str) -> bool {
         let [article, order] = pair else { return false };
         article.eq_ignore_ascii_case("the") && COUNTING_ON.contains(&order.to_lowercase().as_str())
     });
-    counts_on || points_back(text) || text.ends_with(" of them.")
+    counts_on || points_back(text) || text.ends_with(" of them.") || text.contains(" the opposite")
 }
 
 /// Does "this", "those" or a determining "that" stand in it?

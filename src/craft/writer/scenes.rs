@@ -101,7 +101,9 @@ pub(super) fn scenes(parts: Vec<Vec<Line>>, subject: &str, known: &str) -> Vec<S
         let heading = if index == 0 {
             shortened(name, MAX_HEADING)
         } else {
-            heading(&told, &taken, known, name)
+            // Without a phrase of its own, a scene is called by how it begins.
+            let beginning = shortened(told.first().copied().unwrap_or(name), 40);
+            heading(&told, &taken, known, &beginning)
         };
         taken.extend(terms(&heading));
         let shown = told.first().copied().unwrap_or(name);
