@@ -403,6 +403,8 @@ fn bad_options_and_places_are_refused() {
     assert_eq!(attempt(&out, &RenderOptions { crf: 52, ..good.clone() }), "render_crf");
     assert_eq!(attempt(&studio.path("nowhere/out.mp4"), &good), "bad_output");
     assert_eq!(attempt(studio.folder.path(), &good), "bad_output");
+    assert_eq!(attempt(&studio.path("white.png"), &good), "bad_output");
+    assert_eq!(attempt(&studio.path("timeline.json"), &good), "bad_output");
 }
 
 #[test]
