@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use super::timeline::{Caption, Focus, Layer, Timeline, TimelineScene, TransitionKind};
 use super::timeline_frames::{FramePlan, transition_seconds};
 
-/// The longest programme, in seconds.
-pub const MAX_PROGRAMME_S: f64 = 12.0 * 3600.0;
+/// The longest programme, in seconds: its sound is held in memory, 384 kB for each.
+pub const MAX_PROGRAMME_S: f64 = 2.0 * 3600.0;
 /// The most scenes of a programme.
 pub const MAX_SCENES: usize = 2_000;
 /// The most layers of a scene.

@@ -17,7 +17,7 @@ use crate::domain::timeline_frames::{FramePlan, SceneFrames, frame_at};
 
 /// How much larger than the frame at its strongest magnification a moving picture is kept, so that
 /// interpolation between its pixels stays sharp.
-const OVERSAMPLING: f64 = 1.2;
+const OVERSAMPLING: f64 = 1.0;
 /// How long a drawing takes to appear or to go, in seconds.
 const LAYER_FADE_S: f64 = 0.2;
 

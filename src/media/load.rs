@@ -24,6 +24,7 @@ const SAME_S: f64 = 0.001;
 pub struct LoadedTimeline {
     timeline: Timeline,
     folder: PathBuf,
+    source: Option<PathBuf>,
     artist: Artist,
 }
 
@@ -54,7 +55,8 @@ pub fn load(path: &Path) -> Result<LoadedTimeline, MediaError> {
     let text = String::from_utf8(bytes).map_err(|_| unreadable(&"the file is not UTF-8"))?;
     let timeline = parse(text.trim_start_matches('\u{feff}'))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    LoadedTimeline::check_files(timeline, folder)
+    let loaded = LoadedTimeline::check_files(timeline, folder)?;
+    Ok(LoadedTimeline { source: Some(path.to_path_buf()), ..loaded })
 }
 
 impl LoadedTimeline {
@@ -69,7 +71,7 @@ impl LoadedTimeline {
 
     fn check_files(timeline: Timeline, folder: &Path) -> Result<Self, MediaError> {
         let artist = Artist::new()?;
-        let loaded = Self { timeline, folder: folder.to_path_buf(), artist };
+        let loaded = Self { timeline, folder: folder.to_path_buf(), source: None, artist };
         loaded.check_scenes()?;
         loaded.check_sound()?;
         loaded.check_captions()?;
@@ -92,6 +94,22 @@ impl LoadedTimeline {
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Every file that the video is made of, the timeline's own file included if there is one.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let timeline = &self.timeline;
+        let mut names: Vec<&str> = Vec::new();
+        for scene in &timeline.scenes {
+            names.push(&scene.image);
+            names.extend(scene.layers.iter().map(|layer| layer.svg.as_str()));
+        }
+        names.extend(timeline.narration.as_deref());
+        names.extend(timeline.music.as_ref().map(|music| music.path.as_str()));
+        let mut files: Vec<PathBuf> = names.into_iter().map(|name| self.resolve(name)).collect();
+        files.extend(self.source.clone());
+        files
     }
 
     /// The text of an SVG file of the timeline.

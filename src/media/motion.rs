@@ -304,8 +304,8 @@ mod tests {
 
     #[test]
     fn an_edge_glides_at_constant_speed_without_a_step_back() {
-        let (width, height) = (460, 260);
-        let edge = 200;
+        let (width, height) = (358, 202);
+        let edge = 150;
         let rgb: Vec<u8> = (0..width * height)
             .flat_map(|pixel| [if pixel % width < edge { 0 } else { 255 }; 3])
             .collect();

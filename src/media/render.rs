@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::compose::Composer;
 use super::encode::{Movie, MovieSpec, VIDEO_ENCODER};
-use super::error::MediaError;
+use super::error::{MediaError, MediaFault};
 use super::load::LoadedTimeline;
 use super::planes::Planes;
 use super::sound::mix::{Mix, MixRequest, MusicRequest, SAMPLE_RATE, mix};
@@ -124,12 +124,16 @@ pub fn render(
 ) -> Result<RenderReport, MediaError> {
     let (begun, cpu_before) = (Instant::now(), cpu_seconds());
     check_options(options)?;
+    refuse_input_as_output(timeline, out)?;
     let file = PartFile::create(out)?;
     let plan = FramePlan::of(timeline.timeline());
     let sound = mix(&mix_request(timeline, plan.frames), cancelled)?;
     let spec = movie_spec(timeline.timeline(), plan.frames, options);
-    let movie = Movie::create(&file.path, &spec, &sound.pcm)?;
-    encode_all(timeline, movie, plan.frames, progress, cancelled)?;
+    Movie::create(&file.path, &spec, &sound.pcm)
+        .and_then(|movie| encode_all(timeline, movie, plan.frames, progress, cancelled))
+        .map_err(
+            |error| if error.fault == MediaFault::Output { error.in_file(out) } else { error },
+        )?;
     let expected =
         Expected { frames: plan.frames, fps: spec.fps, captions: !spec.captions.is_empty() };
     let verified = verify(&file.path, &expected)?;
@@ -161,6 +165,19 @@ fn check_options(options: &RenderOptions) -> Result<(), MediaError> {
     if options.crf > MAX_CRF {
         let message = format!("crf {} is out of range", options.crf);
         return Err(MediaError::input("render_crf", message).at("crf").remedy("use 0 to 51"));
+    }
+    Ok(())
+}
+
+/// A video must not replace a file that it is made of.
+fn refuse_input_as_output(timeline: &LoadedTimeline, out: &Path) -> Result<(), MediaError> {
+    let Ok(existing) = out.canonicalize() else { return Ok(()) };
+    let is_out = |input: &PathBuf| input.canonicalize().is_ok_and(|input| input == existing);
+    if timeline.files().iter().any(is_out) {
+        let message = "the video would replace a file that it is made of";
+        return Err(MediaError::input("bad_output", message)
+            .in_file(out)
+            .remedy("name another file"));
     }
     Ok(())
 }
@@ -211,11 +228,17 @@ fn encode_all(
     thread::scope(|scope| {
         let (drawn, to_encode) = sync_channel(FRAMES_AHEAD);
         let (used, to_draw) = channel();
-        let painter = thread::Builder::new().name("compose".to_owned());
-        painter
+        let painter = thread::Builder::new()
+            .name("compose".to_owned())
             .spawn_scoped(scope, move || draw_all(timeline, &drawn, &to_draw))
             .map_err(|error| MediaError::engine("no_thread", error))?;
-        encode_drawn(&mut movie, frames, &to_encode, &used, progress, cancelled)?;
+        let encoded = encode_drawn(&mut movie, frames, &to_encode, &used, progress, cancelled);
+        // Without a reader the painter stops at its next frame.
+        drop(to_encode);
+        if painter.join().is_err() {
+            return Err(MediaError::engine("compose_stopped", "drawing a frame broke off"));
+        }
+        encoded?;
         movie.finish()
     })
 }

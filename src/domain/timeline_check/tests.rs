@@ -149,7 +149,7 @@ fn a_default_crossfade_that_does_not_fit_is_named() {
 fn a_programme_without_end_is_refused() {
     let mut timeline = good();
     for index in 0..3 {
-        timeline["scenes"][index]["duration"] = json!(20_000);
+        timeline["scenes"][index]["duration"] = json!(3_000);
     }
     assert_eq!(parse(&timeline.to_string()).unwrap_err().code, "programme_too_long");
 }

@@ -1,7 +1,7 @@
 //! The soft captions: 3GPP timed text (tx3g, 3GPP TS 26.245), one sample per caption.
 //!
-//! Samples follow each other without a gap from 0 to the end of the programme; where nothing is
-//! said they are empty. So the track needs no edit list to start late.
+//! The muxer puts an empty sample behind each caption, where nothing is said. The track begins with
+//! an empty one too when its first caption is later, because there is no edit list to say so.
 
 use ffmpeg_next::codec::{self, Parameters};
 use ffmpeg_next::format::context::Output;
@@ -41,7 +41,7 @@ impl CaptionTrack {
         metadata.set("language", spec.language);
         stream.set_metadata(metadata);
         let stream = stream.index();
-        let cues = without_gaps(spec);
+        let cues = cues(spec);
         Ok(Self { stream, time_base: Rational(1, 1000), cues, next: 0 })
     }
 
@@ -64,10 +64,7 @@ impl CaptionTrack {
             packet.set_stream(self.stream);
             packet.set_pts(Some(cue.start));
             packet.set_dts(Some(cue.start));
-            // The muxer ends a sample where the next one starts; told a duration, it would add an
-            // empty sample of its own behind each.
-            let is_last = self.next + 1 == self.cues.len();
-            packet.set_duration(if is_last { cue.end - cue.start } else { 0 });
+            packet.set_duration(cue.end - cue.start);
             packet.set_flags(codec::packet::Flags::KEY);
             packet.rescale_ts(Rational(1, 1000), self.time_base);
             write_packet(output, &packet)?;
@@ -89,10 +86,10 @@ fn tx3g(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The captions with empty texts between them.
-fn without_gaps(spec: &MovieSpec<'_>) -> Vec<Cue> {
+/// The captions, behind an empty text when the first one does not start at 0.
+fn cues(spec: &MovieSpec<'_>) -> Vec<Cue> {
     let programme = milliseconds(spec.frames, spec.fps);
-    let mut cues = Vec::with_capacity(spec.captions.len() * 2 + 1);
+    let mut cues = Vec::with_capacity(spec.captions.len() + 1);
     let mut now = 0;
     for caption in spec.captions {
         let start = seconds_to_ms(caption.start).clamp(now, programme);
@@ -100,14 +97,11 @@ fn without_gaps(spec: &MovieSpec<'_>) -> Vec<Cue> {
         if end <= start {
             continue;
         }
-        if start > now {
-            cues.push(Cue { start: now, end: start, text: String::new() });
+        if cues.is_empty() && start > 0 {
+            cues.push(Cue { start: 0, end: start, text: String::new() });
         }
         cues.push(Cue { start, end, text: caption.text.clone() });
         now = end;
-    }
-    if now < programme {
-        cues.push(Cue { start: now, end: programme, text: String::new() });
     }
     cues
 }

@@ -21,7 +21,7 @@ use self::audio::AudioTrack;
 use self::captions::CaptionTrack;
 use self::video::VideoTrack;
 use super::error::MediaError;
-use super::ffmpeg::{failure, file_url, start};
+use super::ffmpeg::{failure, file_url, start, take_log};
 use super::planes::Planes;
 use crate::domain::timeline::{Caption, Chapter};
 
@@ -77,6 +77,8 @@ impl<'a> Movie<'a> {
         pcm: &'a [[f32; 2]],
     ) -> Result<Self, MediaError> {
         start();
+        // Lines of an earlier file would only mislead.
+        let _ = take_log();
         let url = file_url(path)?;
         let mut output = ffmpeg::format::output_as(&url, "mp4")
             .map_err(|error| failure("the file cannot be made", error).in_file(path))?;
