@@ -3,7 +3,8 @@
 //! Without a running node these commands fold the journal, and change no byte of it.
 
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::json;
 
 use super::data_folder::feel_lock;
@@ -136,7 +137,7 @@ fn list_in_words(all: &[(String, ChannelId, Workflow)]) -> String {
         return "no workflows; `ytempire demo` starts some".to_owned();
     }
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["workflow", "channel", "status", "stage", "started", "title"]);
     for (channel, _, workflow) in all {
         let stage = workflow.position().map_or("", |position| position.stage.name());
@@ -155,7 +156,7 @@ fn list_in_words(all: &[(String, ChannelId, Workflow)]) -> String {
 fn show_in_words(view: &WorkflowView) -> String {
     let cause = view.cause.as_ref().map(|cause| format!("\ncause: {cause}")).unwrap_or_default();
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["stage", "status", "started", "completed", "output"]);
     for step in &view.steps {
         let time = |at: Option<crate::domain::timestamp::Timestamp>| {

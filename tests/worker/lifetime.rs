@@ -9,8 +9,7 @@ use rustix::process::{Pid, Signal, getpgid, kill_process};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use ytempire::domain::failure::{Failure, FailureClass};
-use ytempire::telemetry::execution_log::{ExecutionEntry, Phase};
-use ytempire::worker::protocol::{CrashKind, JobEnvelope, MAX_JOB_BYTES, Report};
+use ytempire::worker::protocol::{CrashKind, Job, JobEnvelope, MAX_JOB_BYTES, Report, SpeakJob};
 use ytempire::worker::run::run_job;
 use ytempire::worker::seats::Seats;
 use ytempire::worker::spawn::{ChildReport, WORKER_COMMAND, WorkerChild, spawn_job};
@@ -212,23 +211,39 @@ async fn a_cancelled_run_waits_for_the_end_and_says_cancelled() {
 }
 
 #[tokio::test]
-async fn executions_are_logged_with_start_and_end_and_a_crash_without_end() {
+async fn executions_are_logged_at_start_and_only_finished_ones_at_end() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("executions");
+    let record = folder.path().join("result.json");
     let (cancel, seats) = (CancellationToken::new(), Seats::default());
     for (attempt, how) in [(1, CrashKind::NoOutcome), (2, CrashKind::Abort)] {
         let envelope = JobEnvelope {
             ticket: Some(ticket(attempt)),
+            record: Some(record.clone()),
             execution_log: Some(log.clone()),
             ..crash_test(how)
         };
         run_job(program(), &envelope, &seats, &cancel, |_| {}).await.unwrap_err();
     }
+    assert!(!record.exists());
+    let out = folder.path().join("said.wav");
+    let speak = SpeakJob { text: "Hello.".to_owned(), voice: "slt".to_owned(), out };
+    let envelope = JobEnvelope {
+        ticket: Some(ticket(3)),
+        record: Some(record.clone()),
+        execution_log: Some(log.clone()),
+        ..JobEnvelope::new(Job::Speak(speak))
+    };
+    run_job(program(), &envelope, &seats, &cancel, |_| {}).await.unwrap();
+    assert!(record.exists());
     let text = std::fs::read_to_string(&log).unwrap();
-    let lines: Vec<(u32, Phase)> = text
+    let lines: Vec<(u64, String)> = text
         .lines()
-        .map(|line| serde_json::from_str::<ExecutionEntry>(line).unwrap())
-        .map(|entry| (entry.attempt.0, entry.phase))
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| {
+            (line["attempt"].as_u64().unwrap(), line["phase"].as_str().unwrap().to_owned())
+        })
         .collect();
-    assert_eq!(lines, [(1, Phase::Start), (1, Phase::End), (2, Phase::Start)]);
+    let expected = [(1, "start"), (2, "start"), (3, "start"), (3, "end")];
+    assert_eq!(lines, expected.map(|(attempt, phase)| (attempt, phase.to_owned())));
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -188,7 +189,7 @@ run it again for the next round on other topics";
 
 fn table(report: &Report) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["channel", "video", "why this topic", "length", "size", "time per stage"]);
     for video in &report.videos {
         let stages: Vec<String> = video
