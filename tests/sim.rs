@@ -2,6 +2,10 @@
 //!
 //! `YTEMPIRE_SIM_SEEDS` sets how many seeds are run; `YTEMPIRE_SIM_SEED` replays one of them.
 
+#[allow(unused, reason = "mounted while it is written")]
+#[path = "../src/simulate/tree/mod.rs"]
+mod tree;
+use ytempire::{actors, adapters, craft, domain, feed, gpu, journal, ports, simulate, supervision, telemetry};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -99,4 +103,32 @@ fn two_runs_of_a_seed_are_the_same_history() {
         assert_eq!(run_one(seed), run_one(seed), "seed {seed}");
     }
     assert_ne!(run_one(1).trace_hash, run_one(2).trace_hash);
+}
+
+/// Panics that are meant say so and are not printed.
+fn hush_simulated_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let text = panic.payload_as_str().unwrap_or_default();
+            if !text.starts_with("simulated panic") {
+                tell(panic);
+            }
+        }));
+    });
+}
+
+#[test]
+fn tree_first() {
+    hush_simulated_panics();
+    let from = number_from("YTEMPIRE_SIM_SEED");
+    let seeds: Vec<u64> = match from { Some(s) => vec![s], None => (0..number_from("YTEMPIRE_TREE_SEEDS").unwrap_or(5)).collect() };
+    for seed in seeds {
+        let began = std::time::Instant::now();
+        let report = tree::run_tree(seed).unwrap_or_else(|failure| panic!("\n{failure}"));
+        if number_from("YTEMPIRE_TWICE").is_some() { let again = tree::run_tree(seed).unwrap(); if report != again { println!("DIFFERENT {seed}"); } }
+        println!("{seed}: {} {} ms real\n{:?} commands {} events {} faults {} restarts {} pubs {}", report.trace_hash, began.elapsed().as_millis(), report.virtual_ms, report.commands, report.events, report.faults, report.restarts, report.publications);
+        if from.is_some() { println!("{}", report.coverage); }
+    }
 }
