@@ -26,9 +26,9 @@ use crate::domain::stage::StageName;
 use crate::domain::timeline::Timeline;
 use crate::domain::trend::Topic;
 use crate::gpu::broker::Need;
+use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
 use crate::ports::platform::{FileContent, Release, VideoPlatform};
-use crate::telemetry::execution_log::Phase;
 
 /// Publishes videos.
 pub struct Uploader {
