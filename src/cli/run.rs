@@ -20,6 +20,7 @@ use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
+use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::offline::artifacts::LocalArtifacts;
 use crate::adapters::offline::child::ChildRunner;
 use crate::adapters::offline::fonts::load_faces;
@@ -39,6 +40,7 @@ use crate::journal::open::{OpenJournal, journal_folder, open, write_checkpoint};
 use crate::journal::queue::JournalHandle;
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::survive_file_size_limit;
+use crate::ports::artifacts::ArtifactStore;
 use crate::ports::clock::{Clock, Entropy};
 use crate::ports::trends::TrendSource;
 use crate::supervision::environment::Environment;
@@ -48,8 +50,9 @@ use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
 use crate::supervision::tree::Tree;
-use crate::telemetry::execution_log::ExecutionLog;
 
+/// The folder of the artifacts inside a data folder.
+const ARTIFACTS: &str = "artifacts";
 /// Respawns that may run at once.
 const RESPAWNS_AT_ONCE: usize = 8;
 /// How long the whole tree may take to stop.
@@ -84,6 +87,7 @@ pub struct Node {
     /// Who is in the tree.
     pub registry: Arc<Registry>,
     tree: Tree,
+    journal: JournalHandle,
     journal_folder: PathBuf,
     store: Option<StoreThread>,
     parking: tokio::task::AbortHandle,
@@ -122,6 +126,7 @@ impl Node {
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
         let store = follow(&folder, &fold, clock.as_ref()).await;
+        sweep_workbenches(&folder, &fold).await;
         let registry = Arc::new(Registry::new());
         let jitter = Arc::clone(&entropy);
         let draw = Arc::new(move || jitter.draw());
@@ -145,7 +150,7 @@ impl Node {
             clock,
         ));
         let spec = empire.spec(EmpireParts {
-            journal,
+            journal: journal.clone(),
             slots: settings.slots,
             feed: feed_spec(&registry, &fold, &hub),
             channels: parts,
@@ -160,6 +165,7 @@ impl Node {
             channels: running,
             registry,
             tree,
+            journal: journal.clone(),
             journal_folder,
             store,
             parking: parking.abort_handle(),
@@ -169,14 +175,14 @@ impl Node {
 
     /// Waits until the tree has failed, and says why.
     pub async fn failed(&self) -> CliError {
-        match self.tree.ended().await {
+        let ended = self.tree.ended().await;
+        let remedy = "mend the cause, then run the same command again: nothing is lost";
+        if let Some(cause) = self.journal.failure().borrow().as_ref() {
+            return CliError::new(Exit::Failed, cause.code(), cause).remedy(remedy);
+        }
+        match ended {
             Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
-            Err(error) => {
-                let full = error.0.contains("no room to");
-                let code = if full { "disk_full" } else { error.code() };
-                CliError::new(Exit::Failed, code, error)
-                    .remedy("mend the cause, then run the same command again: nothing is lost")
-            }
+            Err(error) => CliError::new(Exit::Failed, error.code(), error).remedy(remedy),
         }
     }
 
@@ -209,6 +215,22 @@ async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) => Err(open_error(&shown, &error)),
         Err(error) => Err(CliError::new(Exit::Failed, "journal_unopened", error)),
+    }
+}
+
+/// Removes the workbenches of workflows that are finished: a crash may have come in between.
+async fn sweep_workbenches(folder: &DataFolder, fold: &Fold) {
+    let artifacts = LocalArtifacts::new(folder.root().join(ARTIFACTS));
+    let Ok(workflows) = artifacts.workbenches().await else { return };
+    for workflow in workflows {
+        let is_live = fold.channels().into_iter().any(|channel| {
+            fold.read(channel, |state| {
+                state.workflows.get(&workflow).is_some_and(|found| found.ending().is_none())
+            })
+        });
+        if !is_live && let Err(error) = artifacts.clear_workbenches(workflow).await {
+            tracing::warn!(%error, "files of a finished video stay behind");
+        }
     }
 }
 
@@ -281,7 +303,7 @@ fn channel_parts(
     let faces = Arc::new(load_faces().map_err(|error| {
         CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
     })?);
-    let artifacts = folder.root().join("artifacts");
+    let artifacts = folder.root().join(ARTIFACTS);
     let program = std::env::current_exe()
         .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
     let children = ChildRunner::new(program, settings.execution_log.clone());
@@ -293,7 +315,7 @@ fn channel_parts(
     let library = Arc::new(library);
     let writer = Arc::new(ExtractiveWriter);
     let store = Arc::new(LocalArtifacts::new(artifacts));
-    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLog::new(path)));
+    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
     let parts = channels.iter().map(|setup| {
         let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));
         let render = Renderer::new(

@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::artifacts::{blocking, io_failure};
+use super::artifacts::blocking;
 use super::library_page;
-use crate::adapters::durable_file::{sync_folder, write_durably};
+use crate::adapters::durable_file::{io_failure, sync_folder, write_durably};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelName, WorkflowId};
 use crate::domain::workflow::Publication;
@@ -198,5 +198,7 @@ fn move_into_place(incoming: &Path, place: &Path) -> Result<(), Failure> {
     let shelf = place.parent().unwrap_or(place);
     fs::create_dir_all(shelf).map_err(|error| io_failure("make", shelf, &error))?;
     fs::rename(incoming, place).map_err(|error| io_failure("rename", incoming, &error))?;
+    // Stays while another video is being built in it.
+    let _ = incoming.parent().map(fs::remove_dir);
     sync_folder(shelf).map_err(|error| io_failure("sync", shelf, &error))
 }
