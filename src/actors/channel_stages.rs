@@ -299,11 +299,7 @@ fn outcome(
 }
 
 /// The job of `ticket`, if it is in the hands of this life of its stage's actor.
-fn in_hand(
-    life: &mut ChannelLife,
-    ticket: Ticket,
-    holder: Incarnation,
-) -> Option<&mut Dispatched> {
+fn in_hand(life: &mut ChannelLife, ticket: Ticket, holder: Incarnation) -> Option<&mut Dispatched> {
     let given = life.dispatched.get_mut(&ticket.workflow)?;
     (given.ticket == ticket && given.given_to == Some(holder)).then_some(given)
 }

@@ -332,12 +332,15 @@ impl Course {
         if survivors > 0 {
             universe.hit("restart", "keeping_an_unacknowledged_tail");
         }
-        universe.hit("restart", match end {
-            End::Crash => "after_a_crash",
-            End::JournalFailed => "after_a_failed_sync",
-            End::Stopped => "after_a_stop",
-            End::Finished => "after_the_end",
-        });
+        universe.hit(
+            "restart",
+            match end {
+                End::Crash => "after_a_crash",
+                End::JournalFailed => "after_a_failed_sync",
+                End::Stopped => "after_a_stop",
+                End::Finished => "after_the_end",
+            },
+        );
     }
 
     /// At the end: nothing that was answered is lost, and every video is there once.
@@ -379,9 +382,7 @@ async fn unpark(universe: &Universe, node: &SimNode, channel: &SimChannel) {
     }
 }
 
-fn journal_failure(
-    ended: Option<crate::supervision::tree::TreeFailure>,
-) -> Result<End, Violation> {
+fn journal_failure(ended: Option<crate::supervision::tree::TreeFailure>) -> Result<End, Violation> {
     match ended {
         Some(failure) if failure.0.contains("simulated disk") => Ok(End::JournalFailed),
         other => {

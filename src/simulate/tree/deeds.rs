@@ -169,7 +169,6 @@ impl StageWork for Gate {
 }
 
 /// Panics, in words by which tests know that it was meant.
-#[expect(clippy::panic, reason = "panics are what is simulated")]
 pub(super) fn simulated_panic(place: &str) -> ! {
     panic!("simulated panic {place}")
 }

@@ -153,7 +153,12 @@ impl SimNode {
         let (fold, log) = recover(universe)?;
         let (journal, writer) = drive(Box::new(log), &fold);
         let lag = rng_about(universe.seed, &format!("lag {life}"));
-        tokio::spawn(Lagging { inner: Box::pin(writer.run()), wait: None, polled: false, rng: lag });
+        tokio::spawn(Lagging {
+            inner: Box::pin(writer.run()),
+            wait: None,
+            polled: false,
+            rng: lag,
+        });
 
         let registry = Arc::new(Registry::new());
         let jitter = Mutex::new(rng_about(universe.seed, &format!("supervisors {life}")));

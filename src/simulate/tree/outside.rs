@@ -85,15 +85,12 @@ impl TextModel for Writer {
 
     async fn write(&self, brief: &ScriptBrief, _control: &JobControl) -> Result<Script, Failure> {
         let topic = &brief.topic;
-        let sentence = |text: String, kind, source| Sentence {
-            spoken: text.clone(),
-            text,
-            kind,
-            source,
-        };
+        let sentence =
+            |text: String, kind, source| Sentence { spoken: text.clone(), text, kind, source };
         let source = topic.stories.first().map(|story| story.id.clone());
         let opening = sentence("Welcome back.".to_owned(), SentenceKind::Opening, None);
-        let fact = sentence(format!("This is about {}.", topic.title), SentenceKind::Source, source);
+        let fact =
+            sentence(format!("This is about {}.", topic.title), SentenceKind::Source, source);
         let close = sentence("Goodbye.".to_owned(), SentenceKind::SignOff, None);
         let scene = |number: u32, sentences: Vec<Sentence>| Scene {
             number,

@@ -52,6 +52,13 @@ impl ArtifactStore for MemoryStore {
         Ok(PathBuf::from(format!("/workbench/{workflow}/{key}")))
     }
 
+    async fn workbenches(&self) -> Result<Vec<WorkflowId>, Failure> {
+        let shelves = locked(&self.0);
+        let mut workflows: Vec<WorkflowId> = shelves.records.keys().map(|(of, _)| *of).collect();
+        workflows.dedup();
+        Ok(workflows)
+    }
+
     async fn finished(
         &self,
         workflow: WorkflowId,

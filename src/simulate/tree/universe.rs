@@ -181,10 +181,10 @@ impl Universe {
         if let Some(faces) = &*faces {
             return Ok(Arc::clone(faces));
         }
-        let loaded = Arc::new(load_faces().map_err(|error| Violation {
-            invariant: "model",
-            found: error.to_string(),
-        })?);
+        let loaded = Arc::new(
+            load_faces()
+                .map_err(|error| Violation { invariant: "model", found: error.to_string() })?,
+        );
         *faces = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
