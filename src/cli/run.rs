@@ -49,7 +49,7 @@ use crate::supervision::intensity::RestartPolicy;
 use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
-use crate::supervision::tree::Tree;
+use crate::supervision::tree::{Tree, TreeFailure};
 
 /// The folder of the artifacts inside a data folder.
 const ARTIFACTS: &str = "artifacts";
@@ -156,9 +156,9 @@ impl Node {
             channels: parts,
         });
         let tree = Tree::start(&environment, &empire.root, spec).await;
-        let tree = tree.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        let tree = tree.map_err(|error| tree_error(&journal, Err(error)))?;
         let booted = tree.booted().await;
-        booted.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        booted.map_err(|error| tree_error(&journal, Err(error)))?;
         Ok(Self {
             fold,
             hub,
@@ -175,15 +175,7 @@ impl Node {
 
     /// Waits until the tree has failed, and says why.
     pub async fn failed(&self) -> CliError {
-        let ended = self.tree.ended().await;
-        let remedy = "mend the cause, then run the same command again: nothing is lost";
-        if let Some(cause) = self.journal.failure().borrow().as_ref() {
-            return CliError::new(Exit::Failed, cause.code(), cause).remedy(remedy);
-        }
-        match ended {
-            Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
-            Err(error) => CliError::new(Exit::Failed, error.code(), error).remedy(remedy),
-        }
+        tree_error(&self.journal, self.tree.ended().await)
     }
 
     /// Stops everything in order: the tree, the store, and a checkpoint of what was committed.
@@ -204,6 +196,18 @@ impl Node {
         if let Ok(Err(error)) = checkpoint {
             tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
         }
+    }
+}
+
+/// Why the tree has ended: what the journal failed with comes first, for everything follows from it.
+fn tree_error(journal: &JournalHandle, ended: Result<(), TreeFailure>) -> CliError {
+    let remedy = "mend the cause, then run the same command again: nothing is lost";
+    if let Some(cause) = journal.failure().borrow().as_ref() {
+        return CliError::new(Exit::Failed, cause.code(), cause).remedy(remedy);
+    }
+    match ended {
+        Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
+        Err(error) => CliError::new(Exit::Failed, error.code(), error).remedy(remedy),
     }
 }
 
