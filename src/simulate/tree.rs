@@ -79,7 +79,11 @@ impl fmt::Display for TreeFailure {
         }
         let Violation { invariant, found } = &self.violation;
         writeln!(f, "seed {} broke {invariant} at {} ms: {found}", self.seed, self.at_ms)?;
-        write!(f, "replay it: YTEMPIRE_SIM_SEED={} cargo test --test sim tree", self.seed)
+        write!(
+            f,
+            "replay it: YTEMPIRE_SIM_SEED={} cargo test --test sim no_seed_of_the_whole_tree",
+            self.seed
+        )
     }
 }
 

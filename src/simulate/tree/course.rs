@@ -99,8 +99,8 @@ impl Course {
 
     /// One life of the node, from its start to its end.
     pub(super) async fn live(&mut self, universe: &Arc<Universe>) -> Result<End, Violation> {
-        let mut node = SimNode::start(universe, self.restarts).await?;
-        let end = self.drive(universe, &mut node).await?;
+        let node = SimNode::start(universe, self.restarts).await?;
+        let end = self.drive(universe, &node).await?;
         match end {
             End::Crash | End::JournalFailed => {}
             End::Stopped => node.stop().await,
@@ -120,11 +120,7 @@ impl Course {
         Ok(end)
     }
 
-    async fn drive(
-        &mut self,
-        universe: &Arc<Universe>,
-        node: &mut SimNode,
-    ) -> Result<End, Violation> {
+    async fn drive(&mut self, universe: &Arc<Universe>, node: &SimNode) -> Result<End, Violation> {
         let mut applied = node.fold.watch_applied();
         loop {
             universe.check()?;
@@ -133,8 +129,7 @@ impl Course {
             if self.calm_since_ms.is_none() && self.has_seen_enough(universe) {
                 self.calm_down(universe);
             }
-            let now = universe.time.now_ms();
-            if let Some(end) = self.trouble_at_event(universe, node, now).await {
+            if let Some(end) = self.trouble_at_event(universe, node).await {
                 return Ok(end);
             }
             if let Some(since) = self.calm_since_ms {
@@ -222,12 +217,7 @@ impl Course {
     }
 
     /// Lets the planned fault strike when its event has come, a few steps of the scheduler later.
-    async fn trouble_at_event(
-        &mut self,
-        universe: &Universe,
-        node: &SimNode,
-        now: u64,
-    ) -> Option<End> {
+    async fn trouble_at_event(&mut self, universe: &Universe, node: &SimNode) -> Option<End> {
         let (at, fault) = self.planned?;
         if node.fold.applied() < at {
             return None;
@@ -237,7 +227,7 @@ impl Course {
             tokio::task::yield_now().await;
         }
         universe.hit("fault", "right_behind_an_event");
-        self.strike(universe, node, fault, now)
+        self.strike(universe, node, fault, universe.time.now_ms())
     }
 
     fn strike(
