@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::channel_commit::InFlight;
-use super::channel_stages::Dispatched;
+use super::channel_stages::{Dispatched, check_accepted};
 use super::messages::{ChannelMsg, StageMsg};
 use super::stage_work::{StageTools, StageWork};
 use crate::domain::channel::ChannelState;
@@ -193,14 +193,14 @@ impl ChannelActor {
                 let touched = Self::acknowledge(life, outcome)?;
                 self.reconcile(life, touched).await?;
             }
-            ChannelMsg::Stage { stage, report } => {
-                self.stage_reported(life, stage, report, trace)?;
+            ChannelMsg::Stage { stage, life: reporter, report } => {
+                self.stage_reported(life, stage, reporter, report, trace)?;
             }
             ChannelMsg::Wake => {
                 self.decide(life, &Command::Wake, None, None, trace)?;
                 self.reconcile_all(life).await?;
             }
-            ChannelMsg::CheckAccepted(ticket) => self.check_accepted(life, ticket).await?,
+            ChannelMsg::CheckAccepted(ticket, given_to) => check_accepted(life, ticket, given_to),
             ChannelMsg::Respawn(stage) => self.respawn(life, stage).await?,
         }
         self.set_alarm(life);

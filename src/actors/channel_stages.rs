@@ -20,15 +20,17 @@ use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
 use crate::supervision::envelope::{Mailbox, Trace};
 use crate::supervision::exit::Exit;
-use crate::supervision::handle::Handle;
+use crate::supervision::handle::{Handle, StartContext};
 use crate::supervision::lazy::{Ended, LazyChild, NotReady};
-use crate::supervision::path::ChildId;
+use crate::supervision::path::{ChildId, Incarnation};
 
 /// What a stage was given for a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dispatched {
     ticket: Ticket,
     stand: Stand,
+    /// The life of the stage's actor that has it; `None` while it waits for one.
+    given_to: Option<Incarnation>,
 }
 
 /// How far a job is with its stage.
@@ -103,7 +105,8 @@ impl ChannelActor {
             return Ok(());
         }
         stop_running(life, ticket.workflow);
-        life.dispatched.insert(ticket.workflow, Dispatched { ticket, stand: Stand::Offered });
+        let dispatched = Dispatched { ticket, stand: Stand::Offered, given_to: None };
+        life.dispatched.insert(ticket.workflow, dispatched);
         self.give(life, ticket).await
     }
 
@@ -112,9 +115,13 @@ impl ChannelActor {
         let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else { return Ok(()) };
         let Some(job) = self.job(ticket) else { return Ok(()) };
         let trace = Trace { correlation: 0, workflow: Some(ticket.workflow) };
+        let given_to = mailbox.incarnation();
+        if let Some(given) = life.dispatched.get_mut(&ticket.workflow) {
+            given.given_to = Some(given_to);
+        }
         // If it has ended just now, its end is noticed, or the check below finds out.
         let _ = mailbox.cast(trace, StageMsg::Run(Box::new(job)));
-        wake_later(life, ACCEPT_LIMIT, ChannelMsg::CheckAccepted(ticket));
+        wake_later(life, ACCEPT_LIMIT, ChannelMsg::CheckAccepted(ticket, given_to));
         Ok(())
     }
 
@@ -122,9 +129,14 @@ impl ChannelActor {
         let policy = self.parts.policies.of(ticket.stage);
         self.parts.fold.read(self.parts.tools.profile.id, |state| {
             let workflow = state.workflows.get(&ticket.workflow)?;
-            let Some(Effect::Run { since, priority, .. }) = pending_of(workflow) else {
+            let Some(Effect::Run { stage, attempt, take, since, priority, .. }) =
+                pending_of(workflow)
+            else {
                 return None;
             };
+            if (Ticket { workflow: workflow.id, stage, take, attempt }) != ticket {
+                return None;
+            }
             let choosing = ticket.stage == StageName::Trend;
             let writing = ticket.stage == StageName::Script;
             Some(StageJob {
@@ -161,8 +173,12 @@ impl ChannelActor {
             LazyChild::new(Handle::new(&self.parts.registry, &path), self.parts.stage_policy)
         });
         let handle = child.handle().clone();
-        let shell = StageShell { work, tools: self.parts.tools.clone(), handle, channel };
-        match child.ensure(lived_ms, draw, cell, move |_| (shell, ())).await {
+        let tools = self.parts.tools.clone();
+        let make = move |context: &StartContext| {
+            let life = context.incarnation;
+            (StageShell { work, tools, handle, life, channel }, ())
+        };
+        match child.ensure(lived_ms, draw, cell, make).await {
             Ok(mailbox) => Ok(Some(mailbox)),
             Err(not_ready) => {
                 let channel_fails = come_back_later(life, stage, &not_ready);
@@ -171,18 +187,19 @@ impl ChannelActor {
         }
     }
 
-    /// Takes a stage's report.
+    /// Takes a stage's report. A job is in the hands of one life of the stage's actor; what another
+    /// life says of it comes too late: its end has been booked, and the job may be given again.
     pub(super) fn stage_reported(
         &self,
         life: &mut ChannelLife,
         stage: StageName,
+        reporter: Incarnation,
         report: StageReport,
         trace: Trace,
     ) -> Result<(), ActorProcessingErr> {
         match report {
             StageReport::Accepted(ticket) => {
-                if let Some(given) = life.dispatched.get_mut(&ticket.workflow)
-                    && given.ticket == ticket
+                if let Some(given) = in_hand(life, ticket, reporter)
                     && given.stand == Stand::Offered
                 {
                     given.stand = Stand::Accepted;
@@ -190,7 +207,8 @@ impl ChannelActor {
                 Ok(())
             }
             StageReport::Outcome { ticket, result } => {
-                mark_over(life, ticket);
+                let Some(given) = in_hand(life, ticket, reporter) else { return Ok(()) };
+                given.stand = Stand::Over;
                 self.decide(life, &outcome(ticket, *result), None, None, trace)
             }
             StageReport::Idle => {
@@ -207,7 +225,8 @@ impl ChannelActor {
         }
     }
 
-    /// Books the end of a stage's actor: its jobs failed with it, and it may come back.
+    /// Books the end of a stage's actor: the jobs it had accepted failed with it, the others wait
+    /// for its next life.
     pub(super) fn stage_ended(
         &self,
         life: &mut ChannelLife,
@@ -226,14 +245,7 @@ impl ChannelActor {
             }
             return Ok(());
         };
-        let lost: Vec<Ticket> = life
-            .dispatched
-            .values()
-            .filter(|given| given.ticket.stage == stage && given.stand != Stand::Over)
-            .map(|given| given.ticket)
-            .collect();
-        for ticket in lost {
-            mark_over(life, ticket);
+        for ticket in take_back(life, stage) {
             let message = format!("the actor of the {stage} stage died: {not_ready}");
             let failure = Failure::transient("stage_crashed", message);
             self.decide(life, &outcome(ticket, Err(failure)), None, None, Trace::default())?;
@@ -258,26 +270,19 @@ impl ChannelActor {
         }
         Ok(())
     }
+}
 
-    /// A stage that did not accept a job in time is taken for dead and killed; its end is noticed
-    /// like any other.
-    pub(super) async fn check_accepted(
-        &self,
-        life: &mut ChannelLife,
-        ticket: Ticket,
-    ) -> Result<(), ActorProcessingErr> {
-        let unaccepted = life
-            .dispatched
-            .get(&ticket.workflow)
-            .is_some_and(|given| given.ticket == ticket && given.stand == Stand::Offered);
-        if !unaccepted {
-            return Ok(());
-        }
-        match life.stages.get(&ticket.stage).and_then(LazyChild::running) {
-            Some(mailbox) => mailbox.actor().kill(),
-            None => self.give(life, ticket).await?,
-        }
-        Ok(())
+/// A life of a stage's actor that did not accept a job in time is taken for dead and killed; its end
+/// is noticed like any other, and the job is given to the next life.
+pub(super) fn check_accepted(life: &mut ChannelLife, ticket: Ticket, given_to: Incarnation) {
+    let unaccepted =
+        in_hand(life, ticket, given_to).is_some_and(|given| given.stand == Stand::Offered);
+    let running = life.stages.get(&ticket.stage).and_then(LazyChild::running);
+    if let Some(mailbox) = running
+        && unaccepted
+        && mailbox.incarnation() == given_to
+    {
+        mailbox.actor().kill();
     }
 }
 
@@ -293,12 +298,28 @@ fn outcome(
     }
 }
 
-fn mark_over(life: &mut ChannelLife, ticket: Ticket) {
-    if let Some(given) = life.dispatched.get_mut(&ticket.workflow)
-        && given.ticket == ticket
-    {
-        given.stand = Stand::Over;
+/// The job of `ticket`, if it is in the hands of this life of its stage's actor.
+fn in_hand(life: &mut ChannelLife, ticket: Ticket, holder: Incarnation) -> Option<&mut Dispatched> {
+    let given = life.dispatched.get_mut(&ticket.workflow)?;
+    (given.ticket == ticket && given.given_to == Some(holder)).then_some(given)
+}
+
+/// Takes the jobs of a stage's actor that has failed out of its hands, and returns those it had
+/// accepted: they are over.
+fn take_back(life: &mut ChannelLife, stage: StageName) -> Vec<Ticket> {
+    let mut lost = Vec::new();
+    let held = life.dispatched.values_mut().filter(|given| given.ticket.stage == stage);
+    for given in held {
+        match given.stand {
+            Stand::Offered => given.given_to = None,
+            Stand::Accepted => {
+                given.stand = Stand::Over;
+                lost.push(given.ticket);
+            }
+            Stand::Over => {}
+        }
     }
+    lost
 }
 
 fn stop_running(life: &mut ChannelLife, workflow: WorkflowId) {

@@ -17,6 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::workflow::{ContentType, Priority};
 use crate::journal::writer::{AppendError, Committed};
 use crate::supervision::envelope::{Kind, Reply};
+use crate::supervision::path::Incarnation;
 
 /// One attempt of a stage, with everything it may need.
 #[derive(Debug, Clone)]
@@ -121,13 +122,15 @@ pub enum ChannelMsg {
     Stage {
         /// Which.
         stage: StageName,
+        /// Which life of the stage's actor: one that has ended is not listened to any more.
+        life: Incarnation,
         /// What.
         report: StageReport,
     },
     /// A deadline may have passed.
     Wake,
-    /// A job may not have been accepted.
-    CheckAccepted(Ticket),
+    /// A job may not have been accepted by the life of the stage's actor that it was given to.
+    CheckAccepted(Ticket, Incarnation),
     /// The back-off of a stage's actor is over.
     Respawn(StageName),
 }
@@ -139,7 +142,7 @@ impl Kind for ChannelMsg {
             Self::Committed(_) => "committed",
             Self::Stage { .. } => "stage_report",
             Self::Wake => "wake",
-            Self::CheckAccepted(_) => "check_accepted",
+            Self::CheckAccepted(..) => "check_accepted",
             Self::Respawn(_) => "respawn",
         }
     }

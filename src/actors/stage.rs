@@ -22,6 +22,7 @@ use crate::domain::failure::Failure;
 use crate::domain::ticket::Ticket;
 use crate::supervision::envelope::{Envelope, Handling, Mailbox, Trace};
 use crate::supervision::handle::Handle;
+use crate::supervision::path::Incarnation;
 
 /// What the shell of one stage of one channel needs.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct StageShell {
     pub tools: StageTools,
     /// Its own handle.
     pub handle: Handle<StageMsg>,
+    /// Which life of it this is.
+    pub life: Incarnation,
     /// The channel's actor that spawned it: reports of this life go to that life.
     pub channel: Mailbox<ChannelMsg>,
 }
@@ -109,7 +112,7 @@ impl Actor for StageShell {
 
 impl StageShell {
     fn report(&self, handling: &Handling, report: StageReport) {
-        let message = ChannelMsg::Stage { stage: self.work.stage(), report };
+        let message = ChannelMsg::Stage { stage: self.work.stage(), life: self.life, report };
         // A channel that ended takes its stages with it.
         let _ = self.channel.cast(handling.trace(), message);
     }

@@ -14,7 +14,8 @@ use super::stage_work::{LoggedBy, StageTools, StageWork};
 use crate::domain::artifact::Digest;
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
-use crate::gpu::broker::{Lease, LeaseError, acquire};
+use crate::gpu::arbiter::Refusal;
+use crate::gpu::broker::{Lease, LeaseError, Need, acquire};
 use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
 use crate::telemetry::tick::Tick;
@@ -81,18 +82,30 @@ async fn lease_for(
     need.max_hold = job.policy.hard_limit + Duration::from_secs(60);
     let waited = tools.clock.now().since(job.since);
     let patience = job.policy.schedule_to_start.saturating_sub(waited);
-    let asking = acquire(&tools.broker, need, tools.profile.id, job.priority);
-    match tokio::time::timeout(patience, asking).await {
+    match tokio::time::timeout(patience, lease_from_broker(tools, need, job)).await {
         Ok(Ok(lease)) => Ok(Some(lease)),
-        Ok(Err(LeaseError::Refused(refusal))) => {
+        Ok(Err(refusal)) => {
             Err(Failure::permanent("lease_refused", format!("no lease: {refusal}")))
-        }
-        Ok(Err(LeaseError::BrokerGone)) => {
-            Err(Failure::transient("broker_gone", "the broker is being restarted"))
         }
         Err(_) => {
             let message = format!("no lease came within {:?}", job.policy.schedule_to_start);
             Err(Failure::transient("schedule_to_start_timeout", message))
+        }
+    }
+}
+
+/// Asks for a lease; what waited with a broker that died waits again with the next one.
+async fn lease_from_broker(
+    tools: &StageTools,
+    need: Need,
+    job: &StageJob,
+) -> Result<Lease, Refusal> {
+    loop {
+        let asked = tools.broker.incarnation().unwrap_or_default();
+        match acquire(&tools.broker, need, tools.profile.id, job.priority).await {
+            Ok(lease) => return Ok(lease),
+            Err(LeaseError::Refused(refusal)) => return Err(refusal),
+            Err(LeaseError::BrokerGone) => drop(tools.broker.running_after(asked).await),
         }
     }
 }

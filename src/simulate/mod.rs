@@ -10,3 +10,4 @@ pub mod core;
 pub mod coverage;
 pub mod rng;
 pub mod trace;
+pub mod tree;

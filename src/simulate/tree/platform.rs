@@ -1,0 +1,86 @@
+//! The platform and its ledger, which outlives the node.
+//!
+//! Architecture invariant: it helps nobody: asked twice, it publishes twice. That this never happens
+//! (D3) is what is tested.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::deeds::after;
+use super::universe::{Universe, locked, rng_about};
+use crate::domain::failure::Failure;
+use crate::domain::ids::{ChannelName, WorkflowId};
+use crate::domain::invariants::Violation;
+use crate::domain::workflow::Publication;
+use crate::ports::job::JobControl;
+use crate::ports::platform::{Release, VideoPlatform};
+
+/// Every video that was ever published, by workflow.
+#[derive(Debug, Default)]
+pub(super) struct Ledger(Mutex<BTreeMap<WorkflowId, Vec<(String, Publication)>>>);
+
+impl Ledger {
+    pub(super) fn videos(&self, workflow: WorkflowId) -> Vec<Publication> {
+        let ledger = locked(&self.0);
+        let entries = ledger.get(&workflow).map(Vec::as_slice).unwrap_or_default();
+        entries.iter().map(|(_, publication)| publication.clone()).collect()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        let count: usize = locked(&self.0).values().map(Vec::len).sum();
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+}
+
+/// The platform as a node sees it.
+pub(super) struct SimPlatform {
+    pub(super) universe: Arc<Universe>,
+}
+
+#[async_trait]
+impl VideoPlatform for SimPlatform {
+    fn describe(&self) -> String {
+        "simulated platform".to_owned()
+    }
+
+    async fn find(
+        &self,
+        _channel: &ChannelName,
+        workflow: WorkflowId,
+        idempotency_key: &str,
+    ) -> Result<Option<Publication>, Failure> {
+        let ledger = locked(&self.universe.ledger.0);
+        let entries = ledger.get(&workflow).map(Vec::as_slice).unwrap_or_default();
+        let found = entries.iter().find(|(key, _)| key == idempotency_key);
+        if found.is_some() {
+            self.universe.hit("platform", "adopted");
+        }
+        Ok(found.map(|(_, publication)| publication.clone()))
+    }
+
+    async fn publish(
+        &self,
+        release: &Release,
+        control: &JobControl,
+    ) -> Result<Publication, Failure> {
+        let mut rng = rng_about(self.universe.seed, &format!("publish {:?}", control.ticket));
+        after(rng.between(1, 20_000)).await;
+        let publication = {
+            let mut ledger = locked(&self.universe.ledger.0);
+            let videos = ledger.entry(release.workflow).or_default();
+            let video_id = format!("{}-{}", release.workflow, videos.len() + 1);
+            let publication = Publication { path: format!("/watch/{video_id}"), video_id };
+            videos.push((release.idempotency_key.clone(), publication.clone()));
+            if videos.len() > 1 {
+                let found = format!("{} was published {} times", release.workflow, videos.len());
+                self.universe.break_promise(Violation { invariant: "D3", found });
+            }
+            publication
+        };
+        self.universe.hit("platform", "published");
+        after(rng.between(1, 20_000)).await;
+        Ok(publication)
+    }
+}
