@@ -33,9 +33,10 @@ use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
+use crate::journal::checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 use crate::journal::fold::Fold;
 use crate::journal::follower::Follower;
-use crate::journal::open::{OpenJournal, journal_folder, open, write_checkpoint};
+use crate::journal::open::{OpenJournal, journal_folder, open};
 use crate::journal::queue::JournalHandle;
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::survive_file_size_limit;
@@ -84,7 +85,8 @@ pub struct Node {
     /// Who is in the tree.
     pub registry: Arc<Registry>,
     tree: Tree,
-    journal_folder: PathBuf,
+    checkpointer: Arc<Checkpointer>,
+    checkpoints: tokio::task::AbortHandle,
     store: Option<StoreThread>,
     parking: tokio::task::AbortHandle,
     _folder: DataFolder,
@@ -112,7 +114,14 @@ impl Node {
         survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
         let journal_folder = journal_folder(folder.root());
         let opened = open_journal(journal_folder.clone()).await?;
-        let OpenJournal { fold, handle: journal, writer, torn_tail, damaged_checkpoints } = opened;
+        let OpenJournal {
+            fold,
+            handle: journal,
+            writer,
+            checkpoint,
+            torn_tail,
+            damaged_checkpoints,
+        } = opened;
         if let Some(problem) = torn_tail {
             tracing::warn!(%problem, "an unfinished write at the end of the journal was cut off");
         }
@@ -122,6 +131,9 @@ impl Node {
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
         let store = follow(&folder, &fold, clock.as_ref()).await;
+        let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
+        let checkpointer = Arc::new(checkpointer);
+        let checkpoints = tokio::spawn(Arc::clone(&checkpointer).keep_up(CHECKPOINT_EVERY));
         let registry = Arc::new(Registry::new());
         let jitter = Arc::clone(&entropy);
         let draw = Arc::new(move || jitter.draw());
@@ -160,7 +172,8 @@ impl Node {
             channels: running,
             registry,
             tree,
-            journal_folder,
+            checkpointer,
+            checkpoints: checkpoints.abort_handle(),
             store,
             parking: parking.abort_handle(),
             _folder: folder,
@@ -192,9 +205,9 @@ impl Node {
             // A store that failed has said so; it is rebuilt at the next start.
             let _ = store.thread.await;
         }
-        let (folder, fold) = (self.journal_folder, self.fold);
-        let checkpoint =
-            tokio::task::spawn_blocking(move || write_checkpoint(&folder, &fold)).await;
+        self.checkpoints.abort();
+        let checkpointer = self.checkpointer;
+        let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
         if let Ok(Err(error)) = checkpoint {
             tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
         }
