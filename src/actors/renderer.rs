@@ -22,7 +22,7 @@ use crate::domain::failure::Failure;
 use crate::domain::narration::Narration;
 use crate::domain::script::Script;
 use crate::domain::stage::StageName;
-use crate::domain::timeline::{CaptionStyle, Music};
+use crate::domain::timeline::{CaptionStyle, Music, Timeline};
 use crate::gpu::arbiter::Pool;
 use crate::gpu::broker::Need;
 use crate::ports::job::JobControl;
@@ -234,11 +234,13 @@ impl StageWork for Renderer {
         };
         let store = &tools.artifacts;
         let captions = to_srt(&order.timeline.captions).into_bytes();
+        // In a release the narration lies beside the timeline.
+        let timeline = Timeline { narration: Some(NARRATION_WAV.to_owned()), ..order.timeline };
         let output = StageOutput {
             artifacts: vec![
                 store.adopt(VIDEO_FILE, &rendered.video).await?,
                 store.adopt(THUMBNAIL_FILE, &rendered.thumbnail).await?,
-                store.put(TIMELINE_FILE, to_json(TIMELINE_FILE, &order.timeline)?).await?,
+                store.put(TIMELINE_FILE, to_json(TIMELINE_FILE, &timeline)?).await?,
                 store.put(CAPTIONS_FILE, captions).await?,
                 store.put(MAKING_FILE, to_json(MAKING_FILE, &making)?).await?,
             ],

@@ -15,8 +15,8 @@ use crate::domain::artifact::Digest;
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
 use crate::gpu::broker::{Lease, LeaseError, acquire};
+use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
-use crate::telemetry::execution_log::Phase;
 use crate::telemetry::tick::Tick;
 
 /// Carries out `job`.
@@ -178,7 +178,7 @@ fn too_slow(job: &StageJob) -> Failure {
 
 pub(super) fn note(tools: &StageTools, job: &StageJob, phase: Phase) -> Result<(), Failure> {
     let Some(log) = &tools.execution_log else { return Ok(()) };
-    log.append(tools.clock.now(), &job.ticket, phase).map_err(|error| {
+    log.note(tools.clock.now(), &job.ticket, phase).map_err(|error| {
         let message = format!("cannot write to the execution log: {error}");
         Failure::transient("execution_log_unwritable", message)
     })

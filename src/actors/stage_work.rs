@@ -15,9 +15,9 @@ use crate::domain::stage::StageName;
 use crate::gpu::broker::{BrokerMsg, Need};
 use crate::ports::artifacts::ArtifactStore;
 use crate::ports::clock::Clock;
+use crate::ports::execution_log::ExecutionLog;
 use crate::ports::job::JobControl;
 use crate::supervision::handle::Handle;
-use crate::telemetry::execution_log::ExecutionLog;
 use crate::telemetry::tick::TickSink;
 
 /// What every stage may use.
@@ -34,7 +34,7 @@ pub struct StageTools {
     /// Takes ticks.
     pub ticks: TickSink,
     /// Where executions are noted, if they are.
-    pub execution_log: Option<Arc<ExecutionLog>>,
+    pub execution_log: Option<Arc<dyn ExecutionLog>>,
 }
 
 impl StageTools {

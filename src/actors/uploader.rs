@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::messages::StageJob;
-use super::narrator::NARRATION_WAV;
+use super::narrator::{NARRATION_FILE, NARRATION_WAV};
 use super::renderer::{
     CAPTIONS_FILE, MAKING_FILE, Making, THUMBNAIL_FILE, TIMELINE_FILE, VIDEO_FILE,
 };
@@ -21,14 +21,15 @@ use crate::domain::artifact::{Body, Digest, StageOutput};
 use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WorkflowId;
+use crate::domain::narration::Narration;
 use crate::domain::script::Script;
 use crate::domain::stage::StageName;
 use crate::domain::timeline::Timeline;
 use crate::domain::trend::Topic;
 use crate::gpu::broker::Need;
+use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
 use crate::ports::platform::{FileContent, Release, VideoPlatform};
-use crate::telemetry::execution_log::Phase;
 
 /// Publishes videos.
 pub struct Uploader {
@@ -59,6 +60,8 @@ impl Uploader {
         let timeline: Timeline = parse_input(TIMELINE_FILE, &timeline)?;
         let making = tools.input(job, StageName::Render, MAKING_FILE).await?;
         let making: Making = parse_input(MAKING_FILE, &making)?;
+        let narration = tools.input(job, StageName::Narration, NARRATION_FILE).await?;
+        let narration: Narration = parse_input(NARRATION_FILE, &narration)?;
         let key = idempotency_key(job.ticket.workflow);
         let parts = ReleaseParts {
             workflow: job.ticket.workflow,
@@ -68,7 +71,7 @@ impl Uploader {
             script: &script,
             timeline: &timeline,
             duration_s: making.summary.duration_s,
-            voice: &tools.profile.voice,
+            voice: &narration.voice,
             pictures: &making.pictures,
             music: &making.music,
             platform: &self.platform.describe(),

@@ -1,5 +1,6 @@
 //! The outside, behind the ports.
 
 pub mod durable_file;
+pub mod execution_log;
 pub mod offline;
 pub mod system;

@@ -15,7 +15,6 @@ use super::render::{self, RenderArgs};
 use super::stage_worker;
 use super::workflow_cmd::{self, WorkflowArgs};
 use crate::adapters::system::SystemClock;
-use crate::media::render::RenderOptions;
 use crate::ports::clock::Clock;
 use crate::worker::spawn::WORKER_COMMAND;
 
@@ -91,8 +90,8 @@ fn carry_out(app: App) -> ExitCode {
     match command {
         Command::Demo(args) => output.finish(demo::run(&args, &common)),
         Command::Workflow(args) => output.finish(workflow_cmd::run(&args, &common)),
-        Command::Render(args) => match render_options(&common) {
-            Ok(options) => render::run(&args, &options, common.json),
+        Command::Render(args) => match common.settings() {
+            Ok(settings) => render::run(&args, &settings.config.render, common.json),
             Err(error) => output.fail(&error),
         },
         Command::Journal(args) => output.finish(journal_cmd::run(&args, &common)),
@@ -102,20 +101,4 @@ fn carry_out(app: App) -> ExitCode {
         }
         Command::Doctor(args) => output.finish(doctor::run(&args, &common, SystemClock.now())),
     }
-}
-
-/// A timeline names its own size; how it is encoded is the config's.
-fn render_options(common: &CommonOptions) -> Result<RenderOptions, CliError> {
-    use crate::config::render::CountOrAuto;
-    let config = common.settings()?.config.render;
-    let threads = match config.threads {
-        CountOrAuto::Auto => 0,
-        CountOrAuto::Count(count) => count,
-    };
-    Ok(RenderOptions {
-        preset: config.preset,
-        crf: config.crf,
-        threads,
-        ..RenderOptions::default()
-    })
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::render::{CountOrAuto, RenderConfig};
 use crate::media::error::{MediaError, MediaFault};
 use crate::media::load::load;
 use crate::media::render::{Progress, RenderOptions, RenderReport, render};
@@ -38,8 +39,8 @@ pub struct RenderArgs {
 ///
 /// Must not be called on a thread of an async runtime: it blocks until the video is done.
 #[must_use]
-pub fn run(args: &RenderArgs, options: &RenderOptions, json: bool) -> ExitCode {
-    match render_file(args, options) {
+pub fn run(args: &RenderArgs, config: &RenderConfig, json: bool) -> ExitCode {
+    match render_file(args, &options_of(config)) {
         Ok(report) => {
             if json {
                 print_json(&report);
@@ -57,6 +58,16 @@ pub fn run(args: &RenderArgs, options: &RenderOptions, json: bool) -> ExitCode {
             ExitCode::from(if is_input { BAD_INPUT } else { FAILED })
         }
     }
+}
+
+/// A timeline names its own size; how it is encoded is the config's.
+fn options_of(config: &RenderConfig) -> RenderOptions {
+    let threads = match config.threads {
+        CountOrAuto::Auto => 0,
+        CountOrAuto::Count(count) => count,
+    };
+    let (preset, crf) = (config.preset.clone(), config.crf);
+    RenderOptions { preset, crf, threads, ..RenderOptions::default() }
 }
 
 fn render_file(args: &RenderArgs, options: &RenderOptions) -> Result<RenderReport, MediaError> {

@@ -20,6 +20,7 @@ use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
+use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::offline::artifacts::LocalArtifacts;
 use crate::adapters::offline::child::ChildRunner;
 use crate::adapters::offline::fonts::load_faces;
@@ -49,7 +50,6 @@ use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
 use crate::supervision::tree::Tree;
-use crate::telemetry::execution_log::ExecutionLog;
 
 /// Respawns that may run at once.
 const RESPAWNS_AT_ONCE: usize = 8;
@@ -306,7 +306,7 @@ fn channel_parts(
     let library = Arc::new(library);
     let writer = Arc::new(ExtractiveWriter);
     let store = Arc::new(LocalArtifacts::new(artifacts));
-    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLog::new(path)));
+    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
     let parts = channels.iter().map(|setup| {
         let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));
         let render = Renderer::new(

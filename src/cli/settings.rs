@@ -121,3 +121,26 @@ pub fn open_error(folder: &Path, error: &OpenError) -> CliError {
         _ => told,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::channel::{PALETTES, TONES, VOICES};
+    use crate::craft::palette::palette_names;
+    use crate::craft::tone::Tone;
+
+    #[test]
+    fn the_config_offers_what_the_built_ins_have() {
+        assert_eq!(PALETTES, palette_names());
+        for tone in TONES {
+            assert_eq!(format!("{:?}", Tone::of(tone)).to_lowercase(), *tone);
+        }
+        assert_eq!(VOICES, crate::media::sound::speech::VOICES);
+    }
+
+    #[test]
+    fn the_defaults_are_the_policies_of_the_design() {
+        let config = Config::defaults(Path::new("."));
+        assert_eq!(NodeSettings::of(&config).policies, Policies::default());
+    }
+}

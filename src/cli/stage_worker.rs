@@ -20,12 +20,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::adapters::durable_file::write_durably;
+use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::system::SystemClock;
 use crate::domain::failure::Failure;
 use crate::media::sound::speech::{SPEECH_RATE, speak};
 use crate::media::sound::wav::{self, Sound};
 use crate::ports::clock::Clock;
-use crate::telemetry::execution_log::{ExecutionLog, Phase};
+use crate::ports::execution_log::{ExecutionLog, Phase};
 use crate::worker::lines::read_line;
 use crate::worker::protocol::{Job, JobEnvelope, MAX_JOB_BYTES, ProtocolError, Report, SpeakJob};
 use reporter::Reporter;
@@ -100,8 +101,8 @@ fn log_phase(envelope: &JobEnvelope, phase: Phase) -> Result<(), Failure> {
     let (Some(path), Some(ticket)) = (&envelope.execution_log, &envelope.ticket) else {
         return Ok(());
     };
-    let log = ExecutionLog::new(path.clone());
-    log.append(SystemClock.now(), ticket, phase).map_err(|error| {
+    let log = ExecutionLogFile::new(path.clone());
+    log.note(SystemClock.now(), ticket, phase).map_err(|error| {
         let message = format!("{} cannot be written: {error}", path.display());
         Failure::transient("execution_log_unwritable", message)
     })

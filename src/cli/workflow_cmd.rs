@@ -2,6 +2,8 @@
 //!
 //! Without a running node these commands fold the journal, and change no byte of it.
 
+use std::cmp::Reverse;
+
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -77,11 +79,21 @@ pub fn run(args: &WorkflowArgs, common: &CommonOptions) -> Result<Exit, CliError
         }
         WorkflowCommand::Why { id } => {
             let (_, workflow) = find(&fold, id)?;
-            let view = why_view(&workflow);
+            let view = at_rest(why_view(&workflow));
             common.output().result(&view, why_in_words(&view))?;
             Ok(Exit::Done)
         }
     }
+}
+
+/// These commands read only while no process holds the folder, so what the journal shows as running
+/// was cut off.
+fn at_rest(mut view: WhyView) -> WhyView {
+    if view.state == "running" {
+        view.reason = format!("{}, but no node is running: it was cut off", view.reason);
+        view.next = "it is made again at the next start, for example by `ytempire demo`".to_owned();
+    }
+    view
 }
 
 fn find(fold: &Fold, id: &str) -> Result<(ChannelId, Workflow), CliError> {
@@ -113,7 +125,7 @@ fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Resul
     if args.parked {
         all.retain(|(_, _, workflow)| workflow.ending().is_none() && !workflow.is_live());
     }
-    all.sort_by(|(_, _, a), (_, _, b)| (b.created_at, b.id).cmp(&(a.created_at, a.id)));
+    all.sort_by_key(|(_, _, workflow)| Reverse((workflow.created_at, workflow.id)));
     if let Some(after) = &args.after {
         let place = all.iter().position(|(_, _, workflow)| workflow.id.to_string() == *after);
         let Some(place) = place else {
@@ -128,14 +140,20 @@ fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Resul
     let items: Vec<WorkflowView> =
         all.iter().map(|(_, channel, workflow)| workflow_view(*channel, workflow)).collect();
     let value = json!({ "items": items, "next": next });
-    common.output().result(&value, list_in_words(&all))?;
+    let is_filtered = args.channel.is_some() || args.parked || args.after.is_some();
+    let words = if all.is_empty() && is_filtered {
+        "no workflow is like that; `ytempire workflow list` lists all".to_owned()
+    } else if all.is_empty() {
+        let folder = common.settings()?.data_dir().display().to_string();
+        format!("no workflows in {folder}; `ytempire demo` starts some")
+    } else {
+        list_in_words(&all)
+    };
+    common.output().result(&value, words)?;
     Ok(Exit::Done)
 }
 
 fn list_in_words(all: &[(String, ChannelId, Workflow)]) -> String {
-    if all.is_empty() {
-        return "no workflows; `ytempire demo` starts some".to_owned();
-    }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["workflow", "channel", "status", "stage", "started", "title"]);

@@ -16,7 +16,8 @@ use super::trend::TrendConfig;
 use super::value::Value;
 
 /// The palettes a channel's look may name; the first is the default.
-pub const PALETTES: &[&str] = &["midnight", "ember", "paper", "forest", "ocean", "plum"];
+pub const PALETTES: &[&str] =
+    &["midnight", "ember", "paper", "ocean", "forest", "citrus", "slate", "plum"];
 /// The voices of the built-in speaker; the first is the default.
 pub const VOICES: &[&str] = &["slt", "rms", "awb", "kal16"];
 /// The tones the built-in writer has opening and sign-off lines for; the first is the default.

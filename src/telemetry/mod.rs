@@ -1,6 +1,5 @@
-//! What the program says about itself: ticks for whoever watches, and the execution log.
+//! What the program says about itself: ticks for whoever watches.
 //!
 //! Architecture invariant: nothing decides anything by what is said here.
 
-pub mod execution_log;
 pub mod tick;

@@ -86,7 +86,7 @@ const ALSO_ALLOWED: &[(&str, &str)] = &[
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("std::fs", &["adapters", "journal", "media", "worker", "config", "cli", "http", "cluster"]),
     ("tokio::fs", &["adapters", "journal", "worker", "cli", "http", "cluster"]),
-    ("std::process", &["adapters", "media", "worker", "cli"]),
+    ("std::process", &["adapters", "media", "worker", "cli", "main.rs"]),
     ("tokio::process", &["adapters", "worker", "cli"]),
     ("std::net::Tcp", &["adapters", "http", "cluster", "cli"]),
     ("tokio::net", &["adapters", "http", "cluster", "cli"]),

@@ -1,7 +1,7 @@
 //! The artifact store as a local folder.
 //!
 //! Layout: `<root>/content/<first two digits>/<digest>` for content, and
-//! `<root>/work/<workflow>/<key>/` for work under way, with `finished` in it once it is done.
+//! `<root>/bench/<workflow>/<key>/` for work under way, with `finished` in it once it is done.
 
 use std::fs;
 use std::io;
@@ -29,7 +29,7 @@ impl LocalArtifacts {
     }
 
     fn bench_path(&self, workflow: WorkflowId, key: Digest) -> PathBuf {
-        self.root.join("work").join(workflow.to_string()).join(key.to_string())
+        self.root.join("bench").join(workflow.to_string()).join(key.to_string())
     }
 
     fn content_path(&self, digest: Digest) -> PathBuf {
@@ -155,7 +155,7 @@ impl ArtifactStore for LocalArtifacts {
     }
 
     async fn clear_workbenches(&self, workflow: WorkflowId) -> Result<(), Failure> {
-        let path = self.root.join("work").join(workflow.to_string());
+        let path = self.root.join("bench").join(workflow.to_string());
         blocking(move || match fs::remove_dir_all(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

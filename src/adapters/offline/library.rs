@@ -198,5 +198,7 @@ fn move_into_place(incoming: &Path, place: &Path) -> Result<(), Failure> {
     let shelf = place.parent().unwrap_or(place);
     fs::create_dir_all(shelf).map_err(|error| io_failure("make", shelf, &error))?;
     fs::rename(incoming, place).map_err(|error| io_failure("rename", incoming, &error))?;
+    // Stays while another video is being built in it.
+    let _ = incoming.parent().map(fs::remove_dir);
     sync_folder(shelf).map_err(|error| io_failure("sync", shelf, &error))
 }

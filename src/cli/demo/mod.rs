@@ -102,7 +102,7 @@ async fn round(
         error = node.failed() => return Err(error),
         () = wait_for_all(node, &plan) => Waiting::Done,
     };
-    watching.finish();
+    watching.finish(node.fold.applied()).await;
     if waiting == Waiting::Interrupted {
         return Err(CliError::new(Exit::Failed, "interrupted", "interrupted; nothing is lost")
             .remedy("run the same command again: it goes on where it was"));

@@ -1,9 +1,12 @@
 //! What a person sees while the videos are made: bars with an ETA on a terminal, lines otherwise.
 
-use std::io::IsTerminal;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -11,17 +14,23 @@ use super::ByChannel;
 use super::plan::{Plan, Step};
 use crate::cli::run::Node;
 use crate::domain::event::Event;
-use crate::domain::ids::{ChannelId, ChannelName};
+use crate::domain::failure::FailureClass;
+use crate::domain::ids::{ChannelId, ChannelName, Seq};
 use crate::domain::stage::StageName;
 use crate::feed::hub::FeedItem;
 use crate::telemetry::tick::Tick;
 
 /// Steps of a bar: per mille of a video.
 const WHOLE: u64 = 1_000;
+/// Without a terminal, progress within a stage is told this often.
+const LINES_PER_STAGE: f64 = 4.0;
+/// How long the display may take to tell the last news.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The display; dropping it ends it.
 pub(super) struct Progress {
     task: AbortHandle,
+    shown: watch::Receiver<Seq>,
     bars: Option<MultiProgress>,
 }
 
@@ -36,6 +45,7 @@ impl Progress {
                 .map(|(name, channel)| (channel.setup.profile.id, name.clone()))
                 .collect(),
             bars: plan.steps.keys().filter_map(|name| bar(bars.as_ref(), name)).collect(),
+            told: BTreeMap::new(),
             began: Instant::now(),
         };
         display.line(&format!("round {}", plan.round));
@@ -43,6 +53,7 @@ impl Progress {
             display.open(name, step);
         }
         let mut feed = node.hub.subscribe();
+        let (showing, shown) = watch::channel(Seq(0));
         let task = tokio::spawn(async move {
             loop {
                 match feed.recv().await {
@@ -50,6 +61,8 @@ impl Progress {
                         for event in &frame.commit.events {
                             display.event(frame.commit.channel, event);
                         }
+                        let events = frame.commit.events.len() as u64;
+                        showing.send_replace(Seq((frame.first_seq.0 + events).saturating_sub(1)));
                     }
                     Ok(FeedItem::Tick(tick)) => display.tick(&tick),
                     Err(RecvError::Lagged(_)) => {}
@@ -57,12 +70,14 @@ impl Progress {
                 }
             }
         });
-        Self { task: task.abort_handle(), bars }
+        Self { task: task.abort_handle(), shown, bars }
     }
 
-    /// Ends the display.
-    pub(super) fn finish(self) {
-        drop(self);
+    /// Ends the display when it has shown everything up to `last`.
+    pub(super) async fn finish(mut self, last: Seq) {
+        let all_shown = self.shown.wait_for(|shown| *shown >= last);
+        // The display may have missed frames, or have ended; the report tells what counts.
+        let _ = tokio::time::timeout(LAST_WORDS, all_shown).await;
     }
 }
 
@@ -83,13 +98,15 @@ fn bar(bars: Option<&MultiProgress>, name: &ChannelName) -> Option<(ChannelName,
         bar.set_style(style);
     }
     bar.set_prefix(name.to_string());
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar.enable_steady_tick(Duration::from_millis(200));
     Some((name.clone(), bar))
 }
 
 struct Display {
-    names: std::collections::BTreeMap<ChannelId, ChannelName>,
+    names: BTreeMap<ChannelId, ChannelName>,
     bars: ByChannel<ProgressBar>,
+    /// Without a terminal: the part of its stage that was told last, per channel.
+    told: ByChannel<(StageName, u32)>,
     began: Instant,
 }
 
@@ -108,7 +125,8 @@ impl Display {
     fn line(&self, text: &str) {
         if self.bars.is_empty() {
             let seconds = self.began.elapsed().as_secs_f64();
-            eprintln!("[{seconds:6.1} s] {text}");
+            // Nobody is left to be told when stderr itself is gone.
+            let _ = writeln!(std::io::stderr().lock(), "[{seconds:6.1} s] {text}");
         }
     }
 
@@ -149,6 +167,11 @@ impl Display {
                 self.say(name, &format!("{stage}{again} …"));
                 self.advance(name, *stage, 0.0);
             }
+            Event::StageFailed { stage, failure, .. }
+                if failure.class == FailureClass::Interrupted =>
+            {
+                self.say(name, &format!("{stage} was interrupted and runs again"));
+            }
             Event::StageFailed { stage, failure, retry_at, .. } => {
                 let next = retry_at.map_or("no retry".to_owned(), |at| format!("retry at {at}"));
                 self.say(name, &format!("{stage} failed: {failure}; {next}"));
@@ -167,12 +190,28 @@ impl Display {
         }
     }
 
+    /// Without bars, a line now and then shows that something happens.
+    fn tell_part(&mut self, channel: &ChannelName, stage: StageName, done: f64) {
+        let part = (done * LINES_PER_STAGE).floor().clamp(0.0, LINES_PER_STAGE) as u32;
+        let before = match self.told.get(channel) {
+            Some((of_stage, part)) if *of_stage == stage => *part,
+            Some(_) | None => 0,
+        };
+        let is_news = part > before && f64::from(part) < LINES_PER_STAGE;
+        if is_news {
+            let percent = 100.0 * f64::from(part) / LINES_PER_STAGE;
+            self.line(&format!("{channel}: {stage} {percent:.0} %"));
+            self.told.insert(channel.clone(), (stage, part));
+        }
+    }
+
     fn tick(&mut self, tick: &Tick) {
         match tick {
             Tick::StageProgressed { channel, ticket, done, note } => {
                 self.advance(channel, ticket.stage, *done);
-                if let Some(bar) = self.bars.get(channel) {
-                    bar.set_message(format!("{}: {note}", ticket.stage));
+                match self.bars.get(channel) {
+                    Some(bar) => bar.set_message(format!("{}: {note}", ticket.stage)),
+                    None => self.tell_part(channel, ticket.stage, *done),
                 }
             }
             Tick::SourceProblem { channel, message } => match self.bars.get(channel) {

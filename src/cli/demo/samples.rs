@@ -100,7 +100,7 @@ fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliE
         audience: sample.audience.to_owned(),
         palette: sample.palette.to_owned(),
         aspect: sample.aspect,
-        video_length: (Duration::from_secs(45), Duration::from_secs(75)),
+        video_length: (Duration::from_secs(46), Duration::from_secs(62)),
         scenes: (6, 8),
     };
     Ok(ChannelSetup { profile, source: Arc::new(source) })

@@ -1,12 +1,11 @@
-//! The execution log: one line for every start and every end of a stage's work, so that a person
-//! (and the kill drill) can count what was really carried out.
+//! The execution log as a file: one JSON line for every start and every end of a stage's work.
 //!
 //! Architecture invariant: append-only, one `write` per line, so that lines of several processes
 //! never mix; nothing reads it.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -14,16 +13,7 @@ use crate::domain::ids::{Attempt, Take, WorkflowId};
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
 use crate::domain::timestamp::Timestamp;
-
-/// Where in the work a line stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The work begins.
-    Start,
-    /// The work is finished and its result recorded.
-    End,
-}
+use crate::ports::execution_log::{ExecutionLog, Phase};
 
 #[derive(Serialize)]
 struct Line {
@@ -38,28 +28,20 @@ struct Line {
 
 /// The log file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecutionLog {
+pub struct ExecutionLogFile {
     path: PathBuf,
 }
 
-impl ExecutionLog {
+impl ExecutionLogFile {
     /// A log at `path`; the file is made with the first line.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
+}
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Appends one line.
-    ///
-    /// # Errors
-    /// Whatever the file system says.
-    pub fn append(&self, at: Timestamp, ticket: &Ticket, phase: Phase) -> io::Result<()> {
+impl ExecutionLog for ExecutionLogFile {
+    fn note(&self, at: Timestamp, ticket: &Ticket, phase: Phase) -> io::Result<()> {
         let line = Line {
             at,
             pid: std::process::id(),
@@ -91,10 +73,10 @@ mod tests {
     #[test]
     fn a_line_is_as_documented() {
         let folder = tempfile::tempdir().unwrap();
-        let log = ExecutionLog::new(folder.path().join("log"));
-        log.append(Timestamp(1_700_000_000_123), &TICKET, Phase::Start).unwrap();
-        log.append(Timestamp(1_700_000_000_123), &TICKET, Phase::End).unwrap();
-        let text = std::fs::read_to_string(log.path()).unwrap();
+        let log = ExecutionLogFile::new(folder.path().join("log"));
+        log.note(Timestamp(1_700_000_000_123), &TICKET, Phase::Start).unwrap();
+        log.note(Timestamp(1_700_000_000_123), &TICKET, Phase::End).unwrap();
+        let text = std::fs::read_to_string(&log.path).unwrap();
         let pid = std::process::id();
         let expected = format!(
             r#"{{"at":"2023-11-14T22:13:20.123Z","pid":{pid},"workflow":"00000000-0000-0000-0000-000000000000","stage":"render","take":0,"attempt":2,"phase":"start"}}"#
@@ -106,17 +88,17 @@ mod tests {
     #[test]
     fn lines_of_many_writers_do_not_mix() {
         let folder = tempfile::tempdir().unwrap();
-        let log = ExecutionLog::new(folder.path().join("log"));
+        let log = ExecutionLogFile::new(folder.path().join("log"));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        log.append(Timestamp(0), &TICKET, Phase::Start).unwrap();
+                        log.note(Timestamp(0), &TICKET, Phase::Start).unwrap();
                     }
                 });
             }
         });
-        let text = std::fs::read_to_string(log.path()).unwrap();
+        let text = std::fs::read_to_string(&log.path).unwrap();
         let read = text.lines().map(serde_json::from_str::<serde_json::Value>);
         assert_eq!(read.filter(Result::is_ok).count(), 400);
     }
