@@ -87,7 +87,7 @@ pub struct Node {
     tree: Tree,
     checkpointer: Arc<Checkpointer>,
     checkpoints: tokio::task::AbortHandle,
-    store: Option<StoreThread>,
+    store: StoreThread,
     parking: tokio::task::AbortHandle,
     _folder: DataFolder,
 }
@@ -130,7 +130,7 @@ impl Node {
         }
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
-        let store = follow(&folder, &fold, clock.as_ref()).await;
+        let store = follow(&folder, &fold, clock.as_ref());
         let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
         let checkpointer = Arc::new(checkpointer);
         let checkpoints = tokio::spawn(Arc::clone(&checkpointer).keep_up(CHECKPOINT_EVERY));
@@ -200,11 +200,9 @@ impl Node {
             tracing::warn!(actor = %forced.path, "did not stop in time and was killed");
         }
         self.parking.abort();
-        if let Some(store) = self.store {
-            store.stop.send_replace(true);
-            // A store that failed has said so; it is rebuilt at the next start.
-            let _ = store.thread.await;
-        }
+        self.store.stop.send_replace(true);
+        // A store that failed has said so; it is rebuilt at the next start.
+        let _ = self.store.thread.await;
         self.checkpoints.abort();
         let checkpointer = self.checkpointer;
         let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
@@ -225,34 +223,30 @@ async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
     }
 }
 
-/// Puts the store on a thread of its own. Whatever is wrong with it, the node goes on without.
-async fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> Option<StoreThread> {
+/// Puts the store on a thread of its own, opening included: a damaged or old one that must be made
+/// anew holds nothing up. Whatever is wrong with it, the node goes on without.
+fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> StoreThread {
     let path = folder.root().join("store");
-    let (now, followed) = (clock.now(), Arc::clone(fold));
-    let opening = tokio::task::spawn_blocking(move || Follower::open(&path, now, followed)).await;
-    let (follower, set_aside) = match opening {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the store is not kept up in this run");
-            return None;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the store is not kept up in this run");
-            return None;
-        }
-    };
-    if let Some(aside) = set_aside {
-        let path = aside.path.display();
-        tracing::warn!(cause = %aside.cause, %path, "the store was damaged: set aside and rebuilt");
-    }
+    let (now, fold) = (clock.now(), Arc::clone(fold));
     let (stop, stopping) = watch::channel(false);
     let runtime = tokio::runtime::Handle::current();
     let thread = tokio::task::spawn_blocking(move || {
+        let (follower, set_aside) = match Follower::open(&path, now, fold) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::warn!(%error, "the store is not kept up in this run");
+                return;
+            }
+        };
+        if let Some(aside) = set_aside {
+            let (cause, path) = (aside.cause, aside.path.display());
+            tracing::warn!(%cause, %path, "the store was damaged: set aside and rebuilt");
+        }
         if let Err(error) = follower.follow(&runtime, stopping) {
             tracing::warn!(%error, "the store fell behind; it is rebuilt at the next start");
         }
     });
-    Some(StoreThread { stop, thread })
+    StoreThread { stop, thread }
 }
 
 fn feed_spec(
