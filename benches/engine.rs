@@ -1,4 +1,6 @@
 //! What the engine itself costs: deciding and applying a whole workflow, and making frames durable.
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+#![expect(missing_docs, reason = "criterion makes the main function")]
 
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::domain::failure::Failure;
+
 /// Makes what was written or renamed in `folder` survive a crash.
 ///
 /// # Errors
@@ -35,9 +37,32 @@ fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether `error` says that there is no room.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// The failure for an I/O error at `path`. A full disk needs a person; the rest may pass.
+#[must_use]
+pub fn io_failure(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let place = path.display();
+    if is_full(error) {
+        let message = format!(
+            "no room to {what} {place}: {error}; free some space or give the data folder a larger disk"
+        );
+        return Failure::permanent("disk_full", message);
+    }
+    Failure::transient("file_error", format!("cannot {what} {place}: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::failure::FailureClass;
 
     #[test]
     fn a_file_is_replaced_as_a_whole_and_leaves_no_temporary() {
@@ -56,5 +81,14 @@ mod tests {
         fs::create_dir(&path).unwrap();
         assert!(write_durably(&path, b"two").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_needs_a_person_and_other_errors_may_pass() {
+        let path = Path::new("a");
+        let full = io_failure("write", path, &io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!((full.class, full.code.as_str()), (FailureClass::Permanent, "disk_full"));
+        let other = io_failure("write", path, &io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(other.class, FailureClass::Transient);
     }
 }

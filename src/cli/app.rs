@@ -1,5 +1,6 @@
 //! The command line: what there is, and who carries it out.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -69,7 +70,11 @@ fn usage(error: &clap::Error) -> ExitCode {
         return Exit::BadUsage.into();
     }
     let text = error.render().to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let message = match error.kind() {
+        // What clap renders then is the help.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+    };
     let told = CliError::new(Exit::BadUsage, "bad_usage", message)
         .at("command line")
         .remedy("see `ytempire --help`");
@@ -80,8 +85,9 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("YTEMPIRE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logging = logging.with_ansi(std::io::stderr().is_terminal()).with_target(false);
     // A subscriber that is already there is as good.
-    let _ = logging.with_target(false).try_init();
+    let _ = logging.try_init();
 }
 
 fn carry_out(app: App) -> ExitCode {

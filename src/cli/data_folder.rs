@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::output::{CliError, Exit};
-use crate::adapters::durable_file::write_durably;
+use crate::adapters::durable_file::{is_full, write_durably};
 
 /// How long a process that was killed may take to let go of the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -119,11 +119,7 @@ fn in_use(root: &Path) -> CliError {
 /// The error of a file in the data folder that cannot be written.
 #[must_use]
 pub fn unwritable(path: &Path, error: &io::Error) -> CliError {
-    let full = matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    );
-    if full {
+    if is_full(error) {
         return CliError::new(Exit::Failed, "disk_full", format!("no room to write: {error}"))
             .at(path.display())
             .remedy("free some space or name a folder on a larger disk with --data-dir");

@@ -41,6 +41,7 @@ use crate::journal::open::{OpenJournal, journal_folder, open};
 use crate::journal::queue::JournalHandle;
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::survive_file_size_limit;
+use crate::ports::artifacts::ArtifactStore;
 use crate::ports::clock::{Clock, Entropy};
 use crate::ports::trends::TrendSource;
 use crate::supervision::environment::Environment;
@@ -49,8 +50,10 @@ use crate::supervision::intensity::RestartPolicy;
 use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
-use crate::supervision::tree::Tree;
+use crate::supervision::tree::{Tree, TreeFailure};
 
+/// The folder of the artifacts inside a data folder.
+const ARTIFACTS: &str = "artifacts";
 /// Respawns that may run at once.
 const RESPAWNS_AT_ONCE: usize = 8;
 /// How long the whole tree may take to stop.
@@ -85,6 +88,7 @@ pub struct Node {
     /// Who is in the tree.
     pub registry: Arc<Registry>,
     tree: Tree,
+    journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
     checkpoints: tokio::task::AbortHandle,
     store: StoreThread,
@@ -134,6 +138,7 @@ impl Node {
         let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
         let checkpointer = Arc::new(checkpointer);
         let checkpoints = tokio::spawn(Arc::clone(&checkpointer).keep_up(CHECKPOINT_EVERY));
+        sweep_workbenches(&folder, &fold).await;
         let registry = Arc::new(Registry::new());
         let jitter = Arc::clone(&entropy);
         let draw = Arc::new(move || jitter.draw());
@@ -157,21 +162,22 @@ impl Node {
             clock,
         ));
         let spec = empire.spec(EmpireParts {
-            journal,
+            journal: journal.clone(),
             slots: settings.slots,
             feed: feed_spec(&registry, &fold, &hub),
             channels: parts,
         });
         let tree = Tree::start(&environment, &empire.root, spec).await;
-        let tree = tree.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        let tree = tree.map_err(|error| tree_error(&journal, Err(error)))?;
         let booted = tree.booted().await;
-        booted.map_err(|error| CliError::new(Exit::Failed, error.code(), error))?;
+        booted.map_err(|error| tree_error(&journal, Err(error)))?;
         Ok(Self {
             fold,
             hub,
             channels: running,
             registry,
             tree,
+            journal: journal.clone(),
             checkpointer,
             checkpoints: checkpoints.abort_handle(),
             store,
@@ -182,15 +188,7 @@ impl Node {
 
     /// Waits until the tree has failed, and says why.
     pub async fn failed(&self) -> CliError {
-        match self.tree.ended().await {
-            Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
-            Err(error) => {
-                let full = error.0.contains("no room to");
-                let code = if full { "disk_full" } else { error.code() };
-                CliError::new(Exit::Failed, code, error)
-                    .remedy("mend the cause, then run the same command again: nothing is lost")
-            }
-        }
+        tree_error(&self.journal, self.tree.ended().await)
     }
 
     /// Stops everything in order: the tree, the store, and a checkpoint of what was committed.
@@ -212,6 +210,18 @@ impl Node {
     }
 }
 
+/// Why the tree has ended: what the journal failed with comes first, for everything follows from it.
+fn tree_error(journal: &JournalHandle, ended: Result<(), TreeFailure>) -> CliError {
+    let remedy = "mend the cause, then run the same command again: nothing is lost";
+    if let Some(cause) = journal.failure().borrow().as_ref() {
+        return CliError::new(Exit::Failed, cause.code(), cause).remedy(remedy);
+    }
+    match ended {
+        Ok(()) => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
+        Err(error) => CliError::new(Exit::Failed, error.code(), error).remedy(remedy),
+    }
+}
+
 async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
     let shown = folder.clone();
     let opening =
@@ -220,6 +230,22 @@ async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) => Err(open_error(&shown, &error)),
         Err(error) => Err(CliError::new(Exit::Failed, "journal_unopened", error)),
+    }
+}
+
+/// Removes the workbenches of workflows that are finished: a crash may have come in between.
+async fn sweep_workbenches(folder: &DataFolder, fold: &Fold) {
+    let artifacts = LocalArtifacts::new(folder.root().join(ARTIFACTS));
+    let Ok(workflows) = artifacts.workbenches().await else { return };
+    for workflow in workflows {
+        let is_live = fold.channels().into_iter().any(|channel| {
+            fold.read(channel, |state| {
+                state.workflows.get(&workflow).is_some_and(|found| found.ending().is_none())
+            })
+        });
+        if !is_live && let Err(error) = artifacts.clear_workbenches(workflow).await {
+            tracing::warn!(%error, "files of a finished video stay behind");
+        }
     }
 }
 
@@ -288,7 +314,7 @@ fn channel_parts(
     let faces = Arc::new(load_faces().map_err(|error| {
         CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
     })?);
-    let artifacts = folder.root().join("artifacts");
+    let artifacts = folder.root().join(ARTIFACTS);
     let program = std::env::current_exe()
         .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
     let children = ChildRunner::new(program, settings.execution_log.clone());

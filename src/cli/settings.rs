@@ -118,6 +118,9 @@ pub fn open_error(folder: &Path, error: &OpenError) -> CliError {
             "run `ytempire journal verify` to see all damage; restore the folder from a backup, or \
              move it away to begin anew; nothing was changed",
         ),
+        _ if error.code() == "disk_full" => {
+            told.remedy("free some space or name a folder on a larger disk with --data-dir")
+        }
         _ => told,
     }
 }

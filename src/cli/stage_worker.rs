@@ -19,10 +19,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::adapters::durable_file::write_durably;
+use crate::adapters::durable_file::{io_failure, write_durably};
 use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::system::SystemClock;
 use crate::domain::failure::Failure;
+use crate::journal::segment::files::survive_file_size_limit;
 use crate::media::sound::speech::{SPEECH_RATE, speak};
 use crate::media::sound::wav::{self, Sound};
 use crate::ports::clock::Clock;
@@ -37,6 +38,14 @@ use reporter::Reporter;
 pub fn run() -> ExitCode {
     watch::die_with_parent();
     say_little();
+    // Without it a file-size limit would kill the process instead of failing the write.
+    let runtime = narrate::runtime();
+    if let Ok(runtime) = &runtime {
+        let _inside = runtime.enter();
+        if let Err(error) = survive_file_size_limit() {
+            tracing::warn!(%error, "a file-size limit would end this worker by a signal");
+        }
+    }
     let reporter = Reporter::default();
     let outcome = take_job().and_then(|envelope| {
         watch::check_parent(envelope.parent_pid);
@@ -88,10 +97,7 @@ fn logged(
     let result = work()?;
     if let Some(path) = &envelope.record {
         let written = write_durably(path, result.to_string().as_bytes());
-        written.map_err(|error| {
-            let message = format!("{} cannot be written: {error}", path.display());
-            Failure::transient("result_unwritable", message)
-        })?;
+        written.map_err(|error| io_failure("write", path, &error))?;
     }
     log_phase(envelope, Phase::End)?;
     Ok(result)

@@ -13,16 +13,20 @@ use super::typeset::{Faces, Weight};
 
 /// Size of burned-in captions in 16:9, as a share of the frame's height.
 pub const CAPTION_SIZE_16_9: f64 = 0.050;
-/// Size of burned-in captions in 9:16, as a share of the frame's height.
-pub const CAPTION_SIZE_9_16: f64 = 0.030;
+/// Size of burned-in captions in wide frames at most, as a share of the frame's width: in a nearly
+/// square frame lines would otherwise hold too little.
+pub const CAPTION_SIZE_WIDE_MOST: f64 = 0.040;
+/// Size of burned-in captions in 9:16, as a share of the frame's width.
+pub const CAPTION_SIZE_9_16: f64 = 0.0533;
 /// Width of a caption's lines at most in 16:9, as a share of the frame's width.
 pub const CAPTION_WIDTH_16_9: f64 = 0.80;
 /// Width of a caption's lines at most in 9:16, as a share of the frame's width.
-pub const CAPTION_WIDTH_9_16: f64 = 0.84;
+pub const CAPTION_WIDTH_9_16: f64 = 0.80;
 /// Where the lower edge of a caption stands in 16:9, as a share of the frame's height.
 pub const CAPTION_BASE_16_9: f64 = 0.945;
-/// Where the lower edge of a caption stands in 9:16, as a share of the frame's height.
-pub const CAPTION_BASE_9_16: f64 = 0.755;
+/// Where the lower edge of a caption stands in 9:16, as a share of the frame's height: clear of the
+/// lowest fifth, where platforms put their buttons.
+pub const CAPTION_BASE_9_16: f64 = 0.775;
 /// Weight of burned-in captions.
 pub const CAPTION_WEIGHT: Weight = Weight::Bold;
 /// Lines of a caption at most.
@@ -52,13 +56,15 @@ impl CaptionMetrics {
     /// The metrics for a frame of this size in pixels.
     #[must_use]
     pub fn new(width: u32, height: u32) -> Self {
-        let (size, share, base) = if height > width {
-            (CAPTION_SIZE_9_16, CAPTION_WIDTH_9_16, CAPTION_BASE_9_16)
-        } else {
-            (CAPTION_SIZE_16_9, CAPTION_WIDTH_16_9, CAPTION_BASE_16_9)
-        };
+        let tall = height > width;
         let (width, height) = (f64::from(width), f64::from(height));
-        Self { size: size * height, width: share * width, base: base * height }
+        let (size, share, base) = if tall {
+            (CAPTION_SIZE_9_16 * width, CAPTION_WIDTH_9_16, CAPTION_BASE_9_16)
+        } else {
+            let size = (CAPTION_SIZE_16_9 * height).min(CAPTION_SIZE_WIDE_MOST * width);
+            (size, CAPTION_WIDTH_16_9, CAPTION_BASE_16_9)
+        };
+        Self { size, width: share * width, base: base * height }
     }
 }
 

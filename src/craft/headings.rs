@@ -1,6 +1,7 @@
 //! A few words that say what a scene is about, taken from its own sentences.
 //!
-//! Architecture invariant: every word of a heading stands in the text it is for.
+//! Architecture invariant: every word of a heading stands in the text it is for, or the heading is
+//! one of a few neutral phrases that state no fact.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +11,46 @@ use super::terms::{is_stop_word, terms};
 pub const MAX_HEADING: usize = 60;
 
 /// Words after which a noun phrase is likely.
-const BEFORE_NOUNS: [&str; 34] = [
-    "a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "into", "with", "without",
-    "through", "around", "between", "under", "over", "its", "his", "her", "their", "called",
-    "named", "inside", "against", "during", "after", "before", "behind", "towards", "no", "than",
-    "as",
-];
+const BEFORE_NOUNS: &str = " a an the of in on at by for from into with without through around \
+    between under over its his her their called named inside against during after before behind \
+    towards no than as new small large two three four five six seven eight nine ten many \
+    several some few more other another every each own ";
 
-/// Verbs that do not end in "ed", and words that end no name: with one inside, it is none.
-const VERBS: [&str; 66] = [
-    "said", "looks", "hard", "close", "warm", "feet", "alone", "strange", "wrong", "rough", "free",
-    "enough", "best", "behave", "brought", "read", "flew", "fell", "rose", "grew", "gives", "gave",
-    "takes", "turns", "held", "built", "lost", "broke", "breaks", "began", "begins", "holds",
-    "came", "comes", "sent", "struck", "left", "found", "saw", "wrote", "led", "met", "won",
-    "spread", "stood", "drew", "threw", "set", "cut", "shrink", "shows", "stays", "rises", "falls",
-    "forms", "needs", "contains", "works", "loses", "moves", "helps", "allows", "tastes", "draws",
-    "slows", "melts",
-];
+/// Verbs that do not end in "ed": what holds one is no name.
+const VERBS: &str = " said behave brought flew fell rose grew gives gave takes turns held built \
+    rebuilt lost broke breaks break began begins holds came comes sent struck left found saw \
+    wrote led met won stood drew threw shrink stays rises falls needs contains works loses \
+    moves helps allows tastes draws slows melts depends depend follows follow surround \
+    surrounds keep hold slide wind winds darkens boils burns browns rise fall begin become \
+    becomes bring brings carry carries cause causes change changes cook cooks dissolve \
+    dissolves dry escape escapes expand expands explains fails fill fills gathers happens lets \
+    lie lies makes matters means meet meets push pushes remains shows softens spreads stops \
+    swells thickens turning cooking dissolving becoming making ";
+
+/// Adjectives, adverbs and the like: what ends with one is no name.
+const NO_ENDS: &str = " looks hard close warm feet alone strange wrong rough free enough best \
+    read spread set cut forms apart past somewhere worse better cloudy crisp grainy soft stiff \
+    ready sooner faster slower smaller larger higher lower stronger weaker hotter cooler colder \
+    brighter darker fresh dull bright sharp cheap tender tough safe slow quick ";
+
+/// Nouns that say nothing on their own.
+const PALE: &str = " end start beginning result way place side edge part line arrival name task \
+    cause work thing middle top bottom front mass change order step answer rest use case fact \
+    reason method need point amount number idea problem question kind form turn same cook bite ";
+
+/// Headings for scenes that have no phrase of their own.
+const NEUTRAL: [&str; 5] =
+    ["A closer look", "More of the story", "Another detail", "The next part", "One more detail"];
+
+/// The first neutral heading that is not in `headings` yet.
+#[must_use]
+pub fn neutral(headings: &[&str]) -> &'static str {
+    NEUTRAL.into_iter().find(|phrase| !headings.contains(phrase)).unwrap_or("A closer look")
+}
+
+/// Words with which a clause has its verb.
+const AUXILIARIES: &str = " is are was were has had have can could may might must will would \
+    should did does do be been became becomes ";
 
 /// Words that begin an object, so that a verb stands before them.
 const BEFORE_OBJECTS: [&str; 9] = ["the", "a", "an", "that", "how", "its", "their", "it", "them"];
@@ -95,6 +119,8 @@ struct Phrase {
     after_one: bool,
     /// An object follows, so its last word is a verb.
     before_object: bool,
+    /// Its clause has another word that is surely a verb.
+    clause_has_verb: bool,
 }
 
 /// The runs of content words in a sentence.
@@ -105,7 +131,11 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
     let mut start = 0;
     for (at, word) in words.iter().enumerate() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let is_content = !bare.is_empty() && !is_stop_word(&bare.to_lowercase());
+        let lower = bare.to_lowercase();
+        // A capital inside a sentence makes a name, never a verb.
+        let may_be_verb = at == 0 || !bare.starts_with(char::is_uppercase);
+        let is_content =
+            !bare.is_empty() && !is_stop_word(&lower) && !(may_be_verb && is_verb(&lower));
         let is_number = bare.chars().all(|c| c.is_ascii_digit()) && !bare.is_empty();
         if is_content || is_number {
             if run.is_empty() {
@@ -121,7 +151,7 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
                 text: with_article(&run, marker.copied()),
                 words: run.len(),
                 after_noun_marker: marker
-                    .is_some_and(|word| BEFORE_NOUNS.contains(&word.to_lowercase().as_str())),
+                    .is_some_and(|word| is_among(BEFORE_NOUNS, &word.to_lowercase())),
                 begins_sentence: start <= 1,
                 ends_clause,
                 after_one: marker.is_some_and(|word| {
@@ -129,11 +159,36 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
                         .contains(&word.to_lowercase().as_str())
                 }),
                 before_object: !is_content && BEFORE_OBJECTS.contains(word),
+                clause_has_verb: clause_has_verb(&words, start, start + run.len()),
             });
             run.clear();
         }
     }
     found
+}
+
+/// Whether the clause around `words[start..end]` has a verb outside of these.
+fn clause_has_verb(words: &[&str], start: usize, end: usize) -> bool {
+    let pauses = |word: &&str| word.ends_with([',', '.', ';', ':', '!', '?']);
+    let before = words.get(..start).unwrap_or_default();
+    let before = before.rsplit(pauses).next().unwrap_or_default();
+    let ends_here = words.get(end.saturating_sub(1)).is_some_and(pauses);
+    let after = if ends_here { &[] } else { words.get(end..).unwrap_or_default() };
+    let after = after.split_inclusive(pauses).next().unwrap_or_default();
+    before.iter().chain(after).any(|word| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        is_among(AUXILIARIES, &bare) || is_verb(&bare)
+    })
+}
+
+/// Is `word` one of the words of `list`, which stand between spaces?
+fn is_among(list: &str, word: &str) -> bool {
+    !word.contains(' ') && list.contains(&format!(" {word} "))
+}
+
+fn is_verb(word: &str) -> bool {
+    let is_past = word.len() > 4 && word.ends_with("ed") && !word.ends_with("eed");
+    is_past || is_among(VERBS, word)
 }
 
 /// One word alone reads better with its article.
@@ -145,10 +200,13 @@ fn with_article(run: &[&str], marker: Option<&str>) -> String {
 
 fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     let words: Vec<&str> = phrase.text.split(' ').collect();
-    let is_verb =
-        |word: &str| word.ends_with("ed") || VERBS.contains(&word.to_lowercase().as_str());
     let Some(last) = words.last() else { return 0 };
-    if words.iter().skip(1).any(|word| is_verb(word)) || last.ends_with("selves") {
+    // Names keep their capitals here: "Cook" is a person, "cook" may be a verb.
+    let holds_verb = words.iter().any(|word| is_verb(word));
+    let bare = last.to_lowercase();
+    let is_pale = phrase.words == 1 && is_among(PALE, &bare);
+    let ends_badly = is_among(NO_ENDS, &bare) || bare.ends_with("selves");
+    if (holds_verb && !is_title(&words)) || ends_badly || is_pale {
         return 0;
     }
     let is_name = words.iter().any(|word| word.starts_with(char::is_uppercase));
@@ -159,7 +217,9 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
         && (phrase.after_one || (phrase.ends_clause && phrase.words == 2))
         && !is_name
         && !is_repeated;
-    if all_numbers || phrase.words > 4 || phrase.before_object || may_be_verb {
+    let is_plural = last.ends_with('s') && !last.ends_with("ss");
+    let is_the_verb = phrase.words > 1 && is_plural && !phrase.clause_has_verb && !is_name;
+    if all_numbers || phrase.words > 4 || phrase.before_object || may_be_verb || is_the_verb {
         return 0;
     }
     let mut score = 2 * i32::try_from(phrase.words.min(3)).unwrap_or(0);
@@ -176,9 +236,34 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     score - 3 * i32::try_from(repeated).unwrap_or(0)
 }
 
+/// Whether every word begins with a capital or a digit.
+fn is_title(words: &[&str]) -> bool {
+    words.iter().all(|word| word.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ends_with_a_verb_is_no_heading() {
+        let taken = BTreeSet::new();
+        for (text, bad) in [
+            ("The limit on the temperature depends on pressure.", "Temperature depends"),
+            ("Good practice in the kitchen follows from the chemistry.", "Kitchen follows"),
+            ("Trouble starts as the cell walls break down.", "Cell walls break"),
+            ("Heat at first makes the situation in the pot worse.", "Pot worse"),
+            ("Cooks changed their methods near the end.", "The end"),
+        ] {
+            assert_ne!(heading(&[text], &taken, "", "x"), bad);
+        }
+    }
+
+    #[test]
+    fn neutral_headings_are_not_repeated() {
+        assert_eq!(neutral(&[]), "A closer look");
+        assert_eq!(neutral(&["The Moon", "A closer look"]), "More of the story");
+    }
 
     #[test]
     fn a_heading_is_a_noun_phrase_of_the_text() {

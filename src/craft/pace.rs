@@ -33,6 +33,22 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// The pace of a built-in voice by its name; that of `slt` when there is no such voice.
+    ///
+    /// Fitted to 28 sentences of the samples, spoken by each voice and by `slt` (root mean square
+    /// difference 0.26 to 0.33 s a sentence).
+    #[must_use]
+    pub fn of_voice(name: &str) -> Self {
+        let (per_sentence, per_syllable) = match name {
+            "rms" => (0.203, 0.2304),
+            "awb" => (0.157, 0.2011),
+            "kal16" => (0.078, 0.2001),
+            "kal" => (0.206, 0.2035),
+            _ => return Self::default(),
+        };
+        Self { per_sentence, per_syllable, ..Self::default() }
+    }
+
     /// A voice of so many words a second in running text (1.5 syllables a word), with the usual
     /// pauses.
     #[must_use]
@@ -52,6 +68,13 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_voice_is_given_less_to_say() {
+        let text = "It flew to the Moon and back.";
+        assert!(Pace::of_voice("rms").seconds(text) > Pace::of_voice("slt").seconds(text));
+        assert_eq!(Pace::of_voice("another"), Pace::default());
+    }
 
     #[test]
     fn longer_sentences_take_longer() {

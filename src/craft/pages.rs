@@ -68,6 +68,7 @@ th,td{text-align:right;padding:.2rem 0;font-weight:400;font-variant-numeric:tabu
 th:first-child{text-align:left}thead th{color:var(--quiet);font-size:.82rem}\
 details ul{margin:.5rem 0 0;padding-left:1.2rem;color:var(--quiet)}\
 .links{border-top:1px solid var(--line);padding-top:.7rem;margin:0;font-size:.9rem}\
+.links a{display:inline-block}\
 a{color:var(--accent);margin-right:1rem}\
 a:focus-visible,summary:focus-visible,video:focus-visible{outline:3px solid var(--accent);\
 outline-offset:2px}\

@@ -12,7 +12,9 @@ use super::svg::{Anchor, Paint, Svg, TextLook};
 use super::typeset::{Faces, TextBox, Weight};
 
 /// More words than these cannot be read in a list of videos.
-pub const MOST_WORDS: usize = 6;
+pub const MOST_WORDS: usize = 8;
+/// A title of so many words is not shortened.
+const FEW_WORDS: usize = 6;
 
 /// What a thumbnail is to show.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +67,7 @@ fn draw_words(svg: &mut Svg, brief: &ThumbnailBrief<'_>, grid: &Grid, faces: &Fa
         height: if brief.tall { grid.height * 0.42 } else { grid.height - 2.2 * margin },
         largest: grid.unit * 24.0,
         smallest: grid.unit * 10.0,
-        lines: 4,
+        lines: if brief.tall { 5 } else { 4 },
     };
     let text = faces.fit(&words, Weight::Black, room);
     let top = if brief.tall {
@@ -101,13 +103,26 @@ pub fn big_words(title: &str) -> String {
         "you", "they", "we", "how", "why", "what", "if", "so", "then", "over", "under", "about",
     ];
     const ARTICLES: &[&str] = &["a", "an", "the"];
+    /// Words before which a title may end.
+    const JOINTS: &[&str] = &[
+        "that", "which", "who", "with", "when", "because", "while", "and", "of", "in", "on",
+        "after", "without", "through", "from", "for", "by",
+    ];
     let count = |text: &str| text.split_whitespace().count();
-    if count(title) <= MOST_WORDS {
+    if count(title) <= FEW_WORDS {
         return title.to_owned();
     }
     let parts = title.split([':', '—', '|', '–']).map(str::trim);
     if let Some(part) = parts.into_iter().find(|part| (2..=MOST_WORDS).contains(&count(part))) {
         return with_capital(part);
+    }
+    if count(title) <= MOST_WORDS {
+        return title.to_owned();
+    }
+    let all: Vec<&str> = title.split_whitespace().collect();
+    let joint = |at: &usize| all.get(*at).is_some_and(|word| JOINTS.contains(word));
+    if let Some(front) = (2..=MOST_WORDS).rev().find(joint).and_then(|at| all.get(..at)) {
+        return front.join(" ").trim_end_matches([',', ';', ':']).to_owned();
     }
     let mut words: Vec<&str> = title
         .split_whitespace()
@@ -144,11 +159,19 @@ mod tests {
         assert_eq!(big_words("Apollo 13: the long way home on two batteries"), "Apollo 13");
         assert_eq!(
             big_words("How the crew of Skylab saved a station with an umbrella"),
-            "How crew of Skylab saved station"
+            "How the crew of Skylab saved a station"
         );
         assert_eq!(
             big_words("Sputnik: a beep that changed the world"),
             "A beep that changed the world"
+        );
+        assert_eq!(
+            big_words("How astronauts gave the Hubble telescope clear sight"),
+            "How astronauts gave the Hubble telescope clear sight"
+        );
+        assert_eq!(
+            big_words("Why cut apples turn brown and how to slow it down"),
+            "Why cut apples turn brown"
         );
         assert_eq!(big_words(""), "");
     }

@@ -1,5 +1,8 @@
 //! Captions as pictures: at most two lines, measured, readable on anything.
 //!
+//! Sizes and places are those by which [`crate::craft::captions`] cuts the captions of our own
+//! films, so that these always fit.
+//!
 //! Architecture invariant: a caption is never cut, shrunk or given a third line; one that does not
 //! fit is an error that names it.
 
@@ -10,6 +13,7 @@ use super::drawing::{Artist, escape};
 use super::error::MediaError;
 use super::fonts::FAMILY;
 use super::overlay::Overlay;
+use crate::craft::captions::CaptionMetrics;
 use crate::domain::timeline::{Caption, CaptionPosition, CaptionStyle};
 
 /// The weight of captions.
@@ -34,6 +38,8 @@ pub struct CaptionLayout {
     size: f64,
     /// The widest line in pixels.
     line_width: f64,
+    /// The lower edge of captions at the bottom, in pixels from the top.
+    base: f64,
     position: CaptionPosition,
 }
 
@@ -47,23 +53,18 @@ impl CaptionLayout {
     /// The layout for a frame of `width` × `height` pixels.
     #[must_use]
     pub fn new(width: u32, height: u32, position: CaptionPosition) -> Self {
+        let CaptionMetrics { size, width: line_width, base } = CaptionMetrics::new(width, height);
         let (width, height) = (f64::from(width), f64::from(height));
-        let portrait = height > width;
-        let size = if portrait { 0.056 * width } else { (0.05 * height).min(0.04 * width) };
-        let line_width = if portrait { 0.86 * width } else { 0.84 * width };
-        Self { width, height, size, line_width, position }
+        Self { width, height, size, line_width, base, position }
     }
 
-    /// The upper edge of a box of `box_height` pixels. Upright frames keep clear of the lower
-    /// fifth, where the platforms put their buttons.
+    /// The upper edge of a box of `box_height` pixels.
     fn top(&self, box_height: f64) -> f64 {
         let portrait = self.height > self.width;
         match self.position {
             CaptionPosition::Top => self.height * if portrait { 0.12 } else { 0.06 },
             CaptionPosition::Middle => (self.height - box_height) / 2.0,
-            CaptionPosition::Bottom => {
-                self.height * if portrait { 0.78 } else { 0.94 } - box_height
-            }
+            CaptionPosition::Bottom => self.base - box_height,
         }
     }
 }

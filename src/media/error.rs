@@ -121,6 +121,8 @@ impl From<MediaError> for Failure {
     fn from(error: MediaError) -> Self {
         match error.fault {
             MediaFault::Input | MediaFault::Machine => Self::permanent(error.code, &error),
+            // A full disk needs a person.
+            MediaFault::Output if error.code == "disk_full" => Self::permanent(error.code, &error),
             MediaFault::Output | MediaFault::Engine => Self::transient(error.code, &error),
             MediaFault::Cancelled => Self::cancelled(&error),
         }
@@ -147,11 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn bad_input_is_never_retried_and_a_full_disk_is() {
+    fn bad_input_and_a_full_disk_are_never_retried_and_other_output_errors_are() {
         let bad = Failure::from(MediaError::input("a", "b"));
-        let full = Failure::from(MediaError::output("a", "b"));
+        let full = Failure::from(MediaError::output("disk_full", "b"));
+        let other = Failure::from(MediaError::output("a", "b"));
         assert_eq!(bad.class, FailureClass::Permanent);
-        assert_eq!(full.class, FailureClass::Transient);
+        assert_eq!(full.class, FailureClass::Permanent);
+        assert_eq!(other.class, FailureClass::Transient);
         assert_eq!(Failure::from(MediaError::cancelled()).class, FailureClass::Cancelled);
     }
 }

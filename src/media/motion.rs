@@ -143,18 +143,33 @@ impl Axis {
 }
 
 /// Where an output sample comes from: between samples `index` and `index + 1` of the source, with
-/// `weight` / 256 of the second.
+/// `weight` / 65536 of the second.
 #[derive(Debug, Clone, Copy)]
 struct Tap {
     index: usize,
     weight: u16,
 }
 
+/// Output columns `from` to `until` that come from neighbouring source columns, `first` onwards.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    from: usize,
+    until: usize,
+    first: usize,
+}
+
+/// Columns that are interpolated at once, as many 16-bit numbers as a vector register of every
+/// x86-64 holds. Runs are worked off in such steps; what a step writes behind the end of its run
+/// is written again by the next.
+const LANES: usize = 8;
+
 /// Takes views out of pictures; keeps its tables between frames.
 #[derive(Debug, Default)]
 pub struct Sampler {
-    columns: Vec<Tap>,
+    runs: Vec<Run>,
+    weights: Vec<u16>,
     between: Vec<u16>,
+    mixed: Vec<u8>,
 }
 
 /// How samples of a plane lie on the luma grid: sample `i` stands at `i · step + offset`.
@@ -189,23 +204,44 @@ impl Sampler {
         x: ((f64, f64), Grid),
         y: ((f64, f64), Grid),
     ) {
-        self.columns.clear();
-        let columns = (0..target.width).map(|column| tap(column, x.0, x.1, source.width));
-        self.columns.extend(columns);
-        let first = self.columns.first().map_or(0, |tap| tap.index);
-        let end = self.columns.last().map_or(0, |tap| tap.index + 2).min(source.width);
-        for column in &mut self.columns {
-            column.index -= first;
-        }
-        self.between.resize(end - first, 0);
+        let (first, end) = self.lay_out_columns(target.width, x, source.width);
+        self.between.resize(end - first + 2 * LANES, 0);
         let rows = target.samples.chunks_exact_mut(target.width.max(1));
         for (row, samples) in rows.enumerate() {
-            let tap = tap(row, y.0, y.1, source.height);
-            let upper = &source.row(tap.index)[first..end];
-            let lower = &source.row(tap.index + 1)[first..end];
-            mix_rows(&mut self.between, upper, lower, tap.weight);
-            mix_columns(samples, &self.between, &self.columns);
+            let Tap { index, weight } = tap(row, y.0, y.1, source.height);
+            let upper = &source.row(index)[first..end];
+            let lower = &source.row(index + 1)[first..end];
+            mix_rows(&mut self.between, upper, lower, to_256ths(weight));
+            mix_columns(&mut self.mixed, &self.between, &self.runs, &self.weights);
+            samples.copy_from_slice(&self.mixed[..samples.len()]);
         }
+    }
+
+    /// Sets up runs and weights for `width` output columns; tells from which source column to
+    /// which they reach.
+    fn lay_out_columns(
+        &mut self,
+        width: usize,
+        (window, grid): ((f64, f64), Grid),
+        count: usize,
+    ) -> (usize, usize) {
+        self.runs.clear();
+        self.weights.clear();
+        let first = tap(0, window, grid, count).index;
+        let mut end = first;
+        for column in 0..width {
+            let Tap { index, weight } = tap(column, window, grid, count);
+            self.weights.push(weight);
+            end = (index + 2).min(count);
+            let source = index - first;
+            match self.runs.last_mut() {
+                Some(run) if run.first + (column - run.from) == source => run.until = column + 1,
+                _ => self.runs.push(Run { from: column, until: column + 1, first: source }),
+            }
+        }
+        self.weights.resize(width + LANES, 0);
+        self.mixed.resize(width + LANES, 0);
+        (first, end)
     }
 }
 
@@ -219,8 +255,14 @@ fn tap(index: usize, window: (f64, f64), grid: Grid, count: usize) -> Tap {
     let last = count.saturating_sub(1) as f64;
     let sample = ((luma - grid.offset) / grid.step).clamp(0.0, last);
     let lower = (sample.floor() as usize).min(count.saturating_sub(2));
-    let weight = ((sample - lower as f64) * 256.0).round() as u16;
-    Tap { index: lower, weight: weight.min(256) }
+    // A float that is too large for the type becomes its largest value.
+    let weight = ((sample - lower as f64) * 65_536.0).round() as u16;
+    Tap { index: lower, weight }
+}
+
+/// A weight of 65536ths, rounded to 256ths.
+fn to_256ths(weight: u16) -> u16 {
+    ((u32::from(weight) + 128) >> 8) as u16
 }
 
 fn mix_rows(between: &mut [u16], upper: &[u8], lower: &[u8], weight: u16) {
@@ -230,13 +272,29 @@ fn mix_rows(between: &mut [u16], upper: &[u8], lower: &[u8], weight: u16) {
     }
 }
 
-fn mix_columns(samples: &mut [u8], between: &[u16], columns: &[Tap]) {
-    for (sample, tap) in samples.iter_mut().zip(columns) {
-        let pair = &between[tap.index..tap.index + 2];
-        let weight = u32::from(tap.weight);
-        let mixed = u32::from(pair[0]) * (256 - weight) + u32::from(pair[1]) * weight;
-        *sample = ((mixed + 32_768) >> 16) as u8;
+fn mix_columns(mixed: &mut [u8], between: &[u16], runs: &[Run], weights: &[u16]) {
+    for run in runs {
+        let steps = (run.until - run.from).div_ceil(LANES);
+        for step in 0..steps {
+            let (column, source) = (run.from + step * LANES, run.first + step * LANES);
+            let nearer = &between[source..source + LANES];
+            let farther = &between[source + 1..source + 1 + LANES];
+            let weights = &weights[column..column + LANES];
+            let samples = &mut mixed[column..column + LANES];
+            for lane in 0..LANES {
+                let weight = weights[lane];
+                let less = share(nearer[lane], weight);
+                let more = share(farther[lane], weight);
+                let sample = nearer[lane] - less + more;
+                samples[lane] = ((sample + 128) >> 8) as u8;
+            }
+        }
     }
+}
+
+/// `weight` / 65536 of `value`.
+fn share(value: u16, weight: u16) -> u16 {
+    ((u32::from(value) * u32::from(weight)) >> 16) as u16
 }
 
 #[cfg(test)]

@@ -85,11 +85,12 @@ impl Planes {
 
     /// Replaces this picture by its mixture with `other`: 0 is all of this, 256 all of the other.
     pub fn dissolve_into(&mut self, other: &Self, weight: u32) {
-        let weight = weight.min(256);
+        let weight = weight.min(256) as u16;
         let pairs = [(&mut self.y, &other.y), (&mut self.u, &other.u), (&mut self.v, &other.v)];
         for (ours, theirs) in pairs {
             for (a, b) in ours.samples.iter_mut().zip(&theirs.samples) {
-                let mixed = u32::from(*a) * (256 - weight) + u32::from(*b) * weight + 128;
+                // At most 255 × 256 + 128: it fits into 16 bits.
+                let mixed = u16::from(*a) * (256 - weight) + u16::from(*b) * weight + 128;
                 *a = (mixed >> 8) as u8;
             }
         }

@@ -62,6 +62,12 @@ pub trait ArtifactStore: Send + Sync {
     /// [`Failure`] when it is gone.
     async fn path(&self, artifact: &Artifact) -> Result<PathBuf, Failure>;
 
+    /// The workflows that have workbenches.
+    ///
+    /// # Errors
+    /// [`Failure`] when they cannot be listed.
+    async fn workbenches(&self) -> Result<Vec<WorkflowId>, Failure>;
+
     /// Removes the workbenches of `workflow`; its artifacts stay.
     ///
     /// # Errors

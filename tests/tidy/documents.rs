@@ -1,5 +1,5 @@
 //! Documents tell the truth: every guarantee names a test that exists, every command and option in
-//! the README is the program's, every link to a file leads somewhere.
+//! the README is the program's and its config is valid, every link to a file leads somewhere.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -82,6 +82,27 @@ fn commands_in_the_readme_are_real() {
         problems.extend(told.map(|problem| format!("README.md:{number}: {problem}")));
     }
     assert_none("commands in the README are the program's", &problems);
+}
+
+#[test]
+fn the_config_in_the_readme_is_valid() {
+    let text = read("README.md").expect("the README");
+    let config = code_block(&text, "toml").expect("a block of toml");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ytempire.toml");
+    std::fs::write(&file, config).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_ytempire"))
+        .args(["config", "check", "--config"])
+        .arg(&file)
+        .output()
+        .expect("the program can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The first block of `language`.
+fn code_block<'t>(text: &'t str, language: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(&format!("```{language}\n"))?;
+    rest.split_once("```").map(|(block, _)| block)
 }
 
 /// The lines inside ``` blocks, with their numbers from 1.

@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use crate::adapters::durable_file::{sync_folder, write_durably};
+use crate::adapters::durable_file::{io_failure, sync_folder, write_durably};
 use crate::domain::artifact::{Artifact, Body, Digest, MAX_INLINE_BYTES};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WorkflowId;
 use crate::ports::artifacts::ArtifactStore;
+
+/// Where work under way is done.
+const BENCH: &str = "bench";
 
 /// Artifacts in a local folder.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ impl LocalArtifacts {
     }
 
     fn bench_path(&self, workflow: WorkflowId, key: Digest) -> PathBuf {
-        self.root.join("bench").join(workflow.to_string()).join(key.to_string())
+        self.root.join(BENCH).join(workflow.to_string()).join(key.to_string())
     }
 
     fn content_path(&self, digest: Digest) -> PathBuf {
@@ -37,20 +40,6 @@ impl LocalArtifacts {
         let shelf: String = name.chars().take(2).collect();
         self.root.join("content").join(shelf).join(name)
     }
-}
-
-/// The failure for an I/O error at `path`: a full disk may have room later, the rest may pass too.
-pub(super) fn io_failure(what: &str, path: &Path, error: &io::Error) -> Failure {
-    let full = matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    );
-    let (code, remedy) = if full {
-        ("disk_full", "; free some space or give the data folder a larger disk")
-    } else {
-        ("file_error", "")
-    };
-    Failure::transient(code, format!("cannot {what} {}: {error}{remedy}", path.display()))
 }
 
 /// Runs blocking file work off the runtime's threads.
@@ -154,8 +143,22 @@ impl ArtifactStore for LocalArtifacts {
         .await
     }
 
+    async fn workbenches(&self) -> Result<Vec<WorkflowId>, Failure> {
+        let path = self.root.join(BENCH);
+        blocking(move || match fs::read_dir(&path) {
+            Ok(entries) => {
+                let names =
+                    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+                Ok(names.filter_map(|name| name.parse().ok()).collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(io_failure("read", &path, &error)),
+        })
+        .await
+    }
+
     async fn clear_workbenches(&self, workflow: WorkflowId) -> Result<(), Failure> {
-        let path = self.root.join("bench").join(workflow.to_string());
+        let path = self.root.join(BENCH).join(workflow.to_string());
         blocking(move || match fs::remove_dir_all(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -249,7 +252,9 @@ mod tests {
         assert_eq!(first, second);
         store.finish(workflow, key, b"record".to_vec()).await.unwrap();
         assert_eq!(store.finished(workflow, key).await.unwrap(), Some(b"record".to_vec()));
+        assert_eq!(store.workbenches().await.unwrap(), [workflow]);
         store.clear_workbenches(workflow).await.unwrap();
+        assert_eq!(store.workbenches().await.unwrap(), []);
         assert_eq!(store.finished(workflow, key).await.unwrap(), None);
         assert_eq!(store.read(&first).await.unwrap(), b"content");
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::artifacts::{blocking, io_failure};
+use super::artifacts::blocking;
+use crate::adapters::durable_file::io_failure;
 use crate::domain::failure::Failure;
 use crate::ports::job::JobControl;
 use crate::worker::protocol::{Job, JobEnvelope};

@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::artifacts::{blocking, io_failure};
+use super::artifacts::blocking;
 use super::library_page;
-use crate::adapters::durable_file::{sync_folder, write_durably};
+use crate::adapters::durable_file::{io_failure, sync_folder, write_durably};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelName, WorkflowId};
 use crate::domain::workflow::Publication;

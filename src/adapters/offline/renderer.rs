@@ -5,8 +5,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::artifacts::{blocking, io_failure};
+use super::artifacts::blocking;
 use super::child::ChildRunner;
+use crate::adapters::durable_file::io_failure;
 use crate::domain::failure::Failure;
 use crate::ports::job::JobControl;
 use crate::ports::video::{Card, RenderOrder, RenderSummary, Rendered, VideoRenderer};

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::artifacts::{blocking, io_failure};
+use super::artifacts::blocking;
 use super::child::ChildRunner;
+use crate::adapters::durable_file::io_failure;
 use crate::domain::failure::Failure;
 use crate::domain::narration::{Narration, Pauses};
 use crate::domain::script::Script;

@@ -32,7 +32,7 @@ impl TextModel for ExtractiveWriter {
             language: &profile.language,
             seconds: (shortest.as_secs_f64(), longest.as_secs_f64()),
             scenes: (fewest as usize, most as usize),
-            pace: Pace::default(),
+            pace: Pace::of_voice(&profile.voice),
             used: &brief.used_sentences,
             credits: BUILT_IN_CREDITS,
             seed: brief.seed,

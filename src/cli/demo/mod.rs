@@ -32,7 +32,7 @@ use crate::supervision::envelope::Trace;
 
 /// Make one video per channel, offline: scout, write, narrate, render, publish to the local library.
 ///
-/// Channels come from the config's [[channel]] tables, or from two built-in samples. Killed at any
+/// The channels are those of the config, or two built-in samples where it has none. Killed at any
 /// moment and run again, it goes on where it was. Each run that finds its round finished makes the
 /// next one, on other topics.
 /// JSON: {round, wall_s, videos[], exhausted[]}.

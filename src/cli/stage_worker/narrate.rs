@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::reporter::Reporter;
+use crate::adapters::durable_file::io_failure;
 use crate::domain::artifact::Digest;
 use crate::domain::failure::Failure;
 use crate::domain::narration::Narration;
@@ -43,7 +44,7 @@ const SPOKEN_SHARE: f64 = 0.9;
 /// # Errors
 /// The first failure of a sentence, named by its number, or of the files.
 pub fn narrate(job: &NarrateJob, reporter: &Reporter) -> Result<Value, Failure> {
-    std::fs::create_dir_all(&job.cache).map_err(|error| unwritable(&job.cache, &error))?;
+    std::fs::create_dir_all(&job.cache).map_err(|error| io_failure("make", &job.cache, &error))?;
     let keys: Vec<String> = job.sentences.iter().map(|one| key(&one.spoken, &job.voice)).collect();
     let mut sounds: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
@@ -157,11 +158,7 @@ async fn speak_one(program: &Path, speak: SpeakJob, index: usize) -> Result<(), 
 fn write_times(path: &Path, narration: &Narration) -> Result<(), Failure> {
     let text = serde_json::to_vec(narration)
         .map_err(|error| Failure::permanent("result_unwritable", error))?;
-    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::transient("narration_unwritable", format!("{}: {error}", path.display()))
+    std::fs::write(path, text).map_err(|error| io_failure("write", path, &error))
 }
 
 /// The program that this process runs: children of the worker are the same.

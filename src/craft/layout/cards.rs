@@ -30,9 +30,9 @@ pub(super) fn draw(
     card.veil([0.0, 0.0, 0.0, grid.top / grid.height], &[(0.0, 0.72), (0.6, 0.6), (1.0, 0.0)]);
     match content {
         Content::Title => card.title(brief.heading),
-        Content::Number { number, unit } => card.number(number, unit, brief.heading),
-        Content::Date { year } => card.date(year, brief.heading),
-        Content::Statement { sentence } => card.statement(sentence, brief.heading),
+        Content::Number { number, unit, about } => card.number(number, unit, about),
+        Content::Date { year, about } => card.date(year, about),
+        Content::Statement { sentence } => card.statement(sentence),
         Content::Point { phrase } => card.point(brief.heading, phrase),
     }
     card.masthead(brief);
@@ -143,7 +143,7 @@ impl Card<'_> {
         self.svg.block(grid.left, y, &text, look(Weight::Black, self.palette.ink));
     }
 
-    fn number(&mut self, number: &str, unit: &str, heading: &str) {
+    fn number(&mut self, number: &str, unit: &str, about: &str) {
         let grid = self.grid;
         let (width, number_size, mut y) = if grid.tall {
             self.veil_band(0.0, 0.38);
@@ -162,26 +162,29 @@ impl Card<'_> {
             y = self.svg.block(grid.left, y, &label, look(Weight::Bold, ink));
         }
         self.mark(grid.left, y + self.units(3.0));
+        if about.is_empty() {
+            return;
+        }
         let top = y + self.units(6.0);
         let limit = if grid.tall { grid.height * 0.42 } else { grid.bottom };
         let room = [width, (limit - top).max(self.units(8.0)), 6.2, 4.0];
-        let text = self.fit(heading, Weight::Medium, room, 3);
+        let text = self.fit(about, Weight::Medium, room, 3);
         self.svg.block(grid.left, top, &text, look(Weight::Medium, self.palette.ink));
     }
 
-    fn date(&mut self, year: &str, heading: &str) {
-        if self.grid.tall { self.date_tall(year, heading) } else { self.date_wide(year, heading) }
+    fn date(&mut self, year: &str, about: &str) {
+        if self.grid.tall { self.date_tall(year, about) } else { self.date_wide(year, about) }
     }
 
-    /// A time line across the frame; the heading above it, the year on it.
-    fn date_wide(&mut self, year: &str, heading: &str) {
+    /// A time line across the frame; what it is about above it, the year on it.
+    fn date_wide(&mut self, year: &str, about: &str) {
         let grid = self.grid;
         self.veil_from_left(0.72);
         let line_y = grid.height * 0.69;
         let figure =
             self.fit(year, Weight::Black, [grid.width * 0.4, self.units(30.0), 25.0, 10.0], 1);
         let room = [grid.width * 0.55, self.units(19.0), 7.4, 4.2];
-        let text = self.fit(heading, Weight::Bold, room, 2);
+        let text = self.fit(about, Weight::Bold, room, 2);
         let year_y = line_y - self.units(5.0) - figure.height();
         self.svg.block(
             grid.left,
@@ -194,8 +197,8 @@ impl Card<'_> {
         self.time_line([grid.left, line_y], [grid.right, line_y], 0.16);
     }
 
-    /// A time line down the left margin; year and heading beside it.
-    fn date_tall(&mut self, year: &str, heading: &str) {
+    /// A time line down the left margin; year and words beside it.
+    fn date_tall(&mut self, year: &str, about: &str) {
         let grid = self.grid;
         self.veil_band(0.0, 0.37);
         let line_x = grid.left + self.units(1.6);
@@ -206,7 +209,7 @@ impl Card<'_> {
         let accent = TextLook { tracking: -0.03, ..look(Weight::Black, self.palette.accent) };
         let below = self.svg.block(left - figure.size * 0.05, top, &figure, accent);
         let room = [width, grid.height * 0.405 - below, 7.6, 4.6];
-        let text = self.fit(heading, Weight::Bold, room, 3);
+        let text = self.fit(about, Weight::Bold, room, 3);
         self.svg.block(left, below + self.units(1.0), &text, look(Weight::Bold, self.palette.ink));
         let share = (top + figure.height() * 0.5 - grid.top) / (grid.bottom - grid.top);
         self.time_line([line_x, grid.top], [line_x, grid.bottom], share);
@@ -236,7 +239,7 @@ impl Card<'_> {
         self.svg.circle(x, y, self.units(1.7), &Paint::fill(self.palette.accent));
     }
 
-    fn statement(&mut self, sentence: &str, heading: &str) {
+    fn statement(&mut self, sentence: &str) {
         let grid = self.grid;
         if grid.tall {
             self.veil_band(0.0, 0.62);
@@ -250,16 +253,11 @@ impl Card<'_> {
         let largest = if grid.tall { 9.2 } else { 9.6 };
         let text_room = [width, (grid.bottom - grid.top) * 0.78, largest, 4.8];
         let text = self.fit(sentence, Weight::Bold, text_room, lines);
-        let kicker = self.fit(heading, Weight::Medium, [width, self.units(10.0), 4.4, 3.2], 2);
-        let gap = self.units(3.2);
-        let height = text.height() + gap + kicker.height();
-        let y = grid.top + (grid.bottom - grid.top - height) * if grid.tall { 0.38 } else { 0.5 };
-        let ink = look(Weight::Bold, self.palette.ink);
-        let below = self.svg.block(left, y, &text, ink);
+        let free = grid.bottom - grid.top - text.height();
+        let y = grid.top + free * if grid.tall { 0.38 } else { 0.5 };
+        self.svg.block(left, y, &text, look(Weight::Bold, self.palette.ink));
         let bar_box = [grid.left, y + self.units(0.8), bar, text.height() - self.units(1.6)];
         self.svg.rect(bar_box, bar / 2.0, &Paint::fill(self.palette.accent));
-        let quiet = look(Weight::Medium, self.palette.accent);
-        self.svg.block(left, below + gap, &kicker, quiet);
     }
 
     fn point(&mut self, heading: &str, phrase: &str) {

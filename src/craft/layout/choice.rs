@@ -6,16 +6,18 @@
 //! rewritten, so nothing can become false.
 
 use super::{LayoutName, SceneArt, SceneBrief};
+use crate::craft::headings;
+use crate::craft::terms::terms;
 
 /// What a card shows besides the heading.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     /// Only the heading.
     Title,
-    /// A number as written, and the words it counts.
-    Number { number: String, unit: String },
-    /// A year.
-    Date { year: String },
+    /// A number as written, the words it counts, and what its sentence is about (may be empty).
+    Number { number: String, unit: String, about: String },
+    /// A year, and what its sentence is about (may be empty).
+    Date { year: String, about: String },
     /// A whole sentence.
     Statement { sentence: String },
     /// A short sentence or clause; empty when the scene has none.
@@ -47,11 +49,17 @@ pub(super) fn choose(brief: &SceneBrief<'_>, earlier: &[SceneArt]) -> Choice {
         return Choice { layout: LayoutName::Title, content: Content::Title };
     }
     let mut allowed = Vec::new();
-    if let Some((number, unit)) = brief.sentences.iter().find_map(|text| number_in(text)) {
-        allowed.push(Content::Number { number, unit });
+    for text in brief.sentences {
+        let Some((number, unit)) = number_in(text) else { continue };
+        let about = about(text, brief.heading, &[&number, &unit]);
+        allowed.push(Content::Number { number, unit, about });
+        break;
     }
-    if let Some(year) = brief.sentences.iter().find_map(|text| year_in(text)) {
-        allowed.push(Content::Date { year });
+    for text in brief.sentences {
+        let Some(year) = year_in(text) else { continue };
+        let about = about(text, brief.heading, &[&year]);
+        allowed.push(Content::Date { year, about });
+        break;
     }
     if let Some(sentence) = statement_in(brief.sentences) {
         allowed.push(Content::Statement { sentence: sentence.to_owned() });
@@ -70,6 +78,21 @@ pub(super) fn choose(brief: &SceneBrief<'_>, earlier: &[SceneArt]) -> Choice {
         .min_by_key(|content| (*content == Content::Title, uses(content.layout())))
         .unwrap_or(Content::Title);
     Choice { layout: content.layout(), content }
+}
+
+/// What `sentence` is about: the scene's heading if it stands there, else a phrase of its own; none
+/// that repeats what is `shown` beside it.
+fn about(sentence: &str, heading: &str, shown: &[&str]) -> String {
+    let repeats = |phrase: &str| {
+        shown.iter().any(|words| !words.is_empty() && phrase.split(' ').any(|word| word == *words))
+            || shown.iter().any(|words| words.contains(' ') && phrase.contains(words))
+    };
+    if sentence.to_lowercase().contains(&heading.to_lowercase()) && !repeats(heading) {
+        return heading.to_owned();
+    }
+    let known = shown.iter().flat_map(|words| terms(words)).collect();
+    let own = headings::heading(&[sentence], &known, "", "");
+    if repeats(&own) { String::new() } else { own }
 }
 
 const NOT_UNITS: &[&str] = &[
@@ -279,6 +302,16 @@ mod tests {
         assert_eq!(year_in("It was launched in 1957."), Some("1957".into()));
         assert_eq!(year_in("On October 4, 1957, it beeped."), Some("1957".into()));
         assert_eq!(year_in("They carried 2000 kilograms."), None);
+    }
+
+    #[test]
+    fn a_number_stands_over_words_of_its_own_sentence() {
+        let sentence = "The mirror was 2.4 metres across and extremely smooth.";
+        assert_eq!(about(sentence, "Outer edge", &["2.4", "metres"]), "The mirror");
+        assert_eq!(about(sentence, "2.4 metres across", &["2.4", "metres"]), "The mirror");
+        let sentence = "In December 1993 the shuttle Endeavour brought seven people along.";
+        assert_eq!(about(sentence, "The start", &["1993"]), "Shuttle Endeavour");
+        assert_eq!(about(sentence, "Seven people", &["1993"]), "Seven people");
     }
 
     #[test]

@@ -91,11 +91,11 @@ impl Grid {
     pub fn motif_place(&self, layout: LayoutName) -> Place {
         let (x, y, radius, alpha) = if self.tall {
             match layout {
-                LayoutName::Title => (0.55, 0.275, 31.0, 1.0),
+                LayoutName::Title => (0.52, 0.245, 26.0, 1.0),
                 LayoutName::Number => (0.64, 0.555, 25.0, 1.0),
                 LayoutName::Date => (0.66, 0.555, 25.0, 1.0),
                 LayoutName::Statement => (0.70, 0.54, 42.0, 0.32),
-                LayoutName::Point => (0.50, 0.242, 27.0, 1.0),
+                LayoutName::Point => (0.50, 0.232, 23.0, 1.0),
             }
         } else {
             match layout {

@@ -234,6 +234,20 @@ fn begins_leaning(text: &str) -> bool {
     words.first().is_none_or(|word| LEANING_STARTS.contains(&word.to_lowercase().as_str()))
 }
 
+/// Whether "he" or "she" is spoken of, however late, without a name before: after a plural or an
+/// aside at the beginning, the person can only be in an earlier sentence.
+fn names_a_person_nowhere(words: &[&str]) -> bool {
+    const PERSONAL: [&str; 5] = ["he", "his", "him", "she", "her"];
+    let is_personal = |word: &&str| PERSONAL.contains(&word.to_lowercase().as_str());
+    let Some(at) = words.iter().position(is_personal) else { return false };
+    let begins_with_many = words.first().is_some_and(|first| {
+        (first.ends_with('s') && !first.ends_with("ss"))
+            || PREPOSITIONS.contains(&first.to_lowercase().as_str())
+    });
+    let named = words.iter().take(at).skip(1).any(|word| word.starts_with(char::is_uppercase));
+    begins_with_many && !named
+}
+
 /// Does it lean on the sentence before?
 pub(super) fn leans(text: &str) -> bool {
     let words = bare_words(text);
@@ -256,6 +270,9 @@ pub(super) fn leans(text: &str) -> bool {
         if leans {
             return true;
         }
+    }
+    if names_a_person_nowhere(&words) {
+        return true;
     }
     let counts_on = words.windows(2).take(3).any(|pair| {
         let [article, order] = pair else { return false };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::craft::headings::{MAX_HEADING, heading, shortened};
+use crate::craft::headings::{MAX_HEADING, heading, neutral, shortened};
 use crate::craft::terms::terms;
 use crate::domain::script::{Scene, Sentence, SentenceKind};
 
@@ -101,9 +101,9 @@ pub(super) fn scenes(parts: Vec<Vec<Line>>, subject: &str, known: &str) -> Vec<S
         let heading = if index == 0 {
             shortened(name, MAX_HEADING)
         } else {
-            // Without a phrase of its own, a scene is called by how it begins.
-            let beginning = shortened(told.first().copied().unwrap_or(name), 40);
-            heading(&told, &taken, known, &beginning)
+            let so_far: Vec<&str> =
+                scenes.iter().map(|scene: &Scene| scene.heading.as_str()).collect();
+            heading(&told, &taken, known, neutral(&so_far))
         };
         taken.extend(terms(&heading));
         let shown = told.first().copied().unwrap_or(name);

@@ -1,0 +1,203 @@
+//! The kill drill: SIGKILL at every stage's start and end, right after frames, and at random moments;
+//! then everything is finished, each video is there once, and no finished work was done again.
+
+use std::time::Duration;
+
+use tokio::process::Child;
+use tokio::time::{Instant, interval};
+use ytempire::domain::ids::Seq;
+use ytempire::journal::record::Commit;
+
+use super::site::{LOOK_EVERY, PATIENCE, Site, end_of};
+use super::trace::{Counts, JournalEnd, commits, counts, done_again, executions, verified, videos};
+
+/// Random kills, beside those at boundaries.
+const RANDOM_KILLS: u32 = 40;
+/// Kills right after the n-th new frame, for n from 1 to this.
+const FRAME_KILLS: u32 = 8;
+/// Random kills come at most so long after the start.
+const LONGEST_LIFE: Duration = Duration::from_millis(2_500);
+const STAGES: [&str; 5] = ["trend", "script", "narration", "render", "upload"];
+
+/// When to kill.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    /// As soon as a stage's start or end is in the execution log.
+    Noted { stage: &'static str, phase: &'static str },
+    /// As soon as so many frames were committed.
+    Frames(u32),
+    /// So long after the start.
+    After(Duration),
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform between nothing and `most`.
+    fn duration(&mut self, most: Duration) -> Duration {
+        let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        most.mul_f64(share)
+    }
+}
+
+struct Drill {
+    site: Site,
+    /// Everything that was durable at the last look.
+    history: Vec<(Seq, Commit)>,
+    kills: u32,
+    whole_runs: u32,
+    torn_tails: u32,
+    slowest_first_event: Duration,
+    first_events: u32,
+}
+
+impl Drill {
+    fn start(&self) -> Child {
+        self.site.start(&["demo", "--json"])
+    }
+
+    /// Runs the program until it has been killed at `moment`; a round that is finished before that
+    /// is followed by the next one.
+    async fn kill_at(&mut self, moment: Moment) {
+        while !self.run_until(moment).await {
+            self.whole_runs += 1;
+            assert!(self.whole_runs < 30, "{moment:?} never comes");
+        }
+        self.kills += 1;
+        self.look(moment);
+    }
+
+    /// Whether the program could be killed at `moment`; otherwise it ended by itself, well.
+    async fn run_until(&mut self, moment: Moment) -> bool {
+        let noted_before = executions(&self.site.execution_log()).len();
+        let mut end = JournalEnd::of(&self.site.journal());
+        let began = Instant::now();
+        let mut child = self.start();
+        let mut looks = interval(LOOK_EVERY);
+        let mut frames = 0;
+        loop {
+            looks.tick().await;
+            let first = frames == 0;
+            while end.pass_frame() {
+                frames += 1;
+            }
+            if first && frames > 0 {
+                self.first_events += 1;
+                self.slowest_first_event = self.slowest_first_event.max(began.elapsed());
+            }
+            let is_now = match moment {
+                Moment::Noted { stage, phase } => executions(&self.site.execution_log())
+                    .iter()
+                    .skip(noted_before)
+                    .any(|line| line.stage == stage && line.phase == phase),
+                Moment::Frames(wanted) => frames >= wanted,
+                Moment::After(life) => began.elapsed() >= life,
+            };
+            if let Some(status) = child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(0), "{moment:?}: {}", self.site.told());
+                return false;
+            }
+            if is_now {
+                child.start_kill().unwrap();
+                end_of(&mut child).await;
+                return true;
+            }
+            assert!(began.elapsed() < PATIENCE, "{moment:?} never comes: {}", self.site.told());
+        }
+    }
+
+    /// After a kill the journal is sound and holds everything it held before.
+    fn look(&mut self, moment: Moment) {
+        if !self.site.journal().exists() {
+            return;
+        }
+        let found = verified(&self.site.journal());
+        assert!(found.ok, "after a kill at {moment:?}: {found:?}");
+        self.torn_tails += u32::from(!found.problems.is_empty());
+        let now = commits(&self.site.journal());
+        assert!(now.starts_with(&self.history), "after a kill at {moment:?} events are gone");
+        self.history = now;
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_nothing_is_lost_and_nothing_is_done_twice() {
+    let seed = 0x5EED_0001;
+    let began = Instant::now();
+    let mut drill = Drill {
+        site: Site::two_channels(),
+        history: Vec::new(),
+        kills: 0,
+        whole_runs: 0,
+        torn_tails: 0,
+        slowest_first_event: Duration::ZERO,
+        first_events: 0,
+    };
+    for stage in STAGES {
+        for phase in ["start", "end"] {
+            drill.kill_at(Moment::Noted { stage, phase }).await;
+        }
+    }
+    for frames in 1..=FRAME_KILLS {
+        drill.kill_at(Moment::Frames(frames)).await;
+    }
+    let mut draws = Draws(seed);
+    for _ in 0..RANDOM_KILLS {
+        let life = draws.duration(LONGEST_LIFE);
+        drill.kill_at(Moment::After(life)).await;
+    }
+    let last = drill.site.run(&["demo", "--json"]).await.ended_with(0);
+    check(&drill, &last.json());
+    println!(
+        "kill drill: seed {seed:#x}, {} kills ({RANDOM_KILLS} of them at random), {} workflows, {} \
+         torn tails, first event at most {:.0} ms after exec ({} starts measured), {:.0} s in all",
+        drill.kills,
+        counts(&commits(&drill.site.journal())).len(),
+        drill.torn_tails,
+        drill.slowest_first_event.as_secs_f64() * 1e3,
+        drill.first_events,
+        began.elapsed().as_secs_f64(),
+    );
+}
+
+/// Everything that was begun is finished, once.
+fn check(drill: &Drill, last: &serde_json::Value) {
+    let site = &drill.site;
+    assert_eq!(last["videos"].as_array().map(Vec::len), Some(2), "{last}");
+    assert!(drill.kills >= RANDOM_KILLS);
+
+    let all = commits(&site.journal());
+    assert!(all.starts_with(&drill.history));
+    let counts = counts(&all);
+    let once = Counts { started: 1, published: 1, completed: 1 };
+    let others: Vec<_> = counts.iter().filter(|(_, count)| **count != once).collect();
+    assert!(others.is_empty(), "not exactly once: {others:?}");
+
+    let library = site.state().join("library");
+    let mut shown: Vec<String> = videos(&library).into_iter().map(|(_, video)| video).collect();
+    shown.sort();
+    let mut expected: Vec<String> = counts.keys().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(shown, expected, "the library holds each video once");
+
+    let executions = executions(&site.execution_log());
+    let again = done_again(&executions);
+    assert!(again.is_empty(), "finished work was done again: {again:#?}");
+    let ends = executions.iter().filter(|line| line.phase == "end").count();
+    assert!(ends <= counts.len() * STAGES.len(), "{ends} ends");
+
+    assert!(!site.told().contains("panicked"), "{}", site.told());
+    assert!(verified(&site.journal()).ok);
+    let aside = std::fs::read_dir(site.state()).unwrap();
+    let names: Vec<_> = aside.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains(".bad-")), "{names:?}");
+}
