@@ -72,7 +72,7 @@ impl Channels {
         let number = draw % 2;
         let channel = ChannelId::of_name(&name(number));
         let state = self.states.get(&channel).cloned().unwrap_or_default();
-        if state.generation.0 == 0 || draw / 2 % 23 == 0 {
+        if state.generation.0 == 0 || (draw / 2).is_multiple_of(23) {
             let commit = raised(number, state.generation.0 + 1);
             apply_to(&mut self.states, &commit);
             return Some(commit);
