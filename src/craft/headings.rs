@@ -16,7 +16,7 @@ const BEFORE_NOUNS: &str = " a an the of in on at by for from into with without 
     towards no than as new small large two three four five six seven eight nine ten many \
     several some few more other another every each own ";
 
-/// Verbs that do not end in "ed": what holds one is no name.
+/// Verbs that do not end in "ed", and other words that no name goes across.
 const VERBS: &str = " said behave brought flew fell rose grew gives gave takes turns held built \
     rebuilt lost broke breaks break began begins holds came comes sent struck left found saw \
     wrote led met won stood drew threw shrink stays rises falls needs contains works loses \
@@ -25,18 +25,23 @@ const VERBS: &str = " said behave brought flew fell rose grew gives gave takes t
     becomes bring brings carry carries cause causes change changes cook cooks dissolve \
     dissolves dry escape escapes expand expands explains fails fill fills gathers happens lets \
     lie lies makes matters means meet meets push pushes remains shows softens spreads stops \
-    swells thickens turning cooking dissolving becoming making ";
+    swells thickens turning cooking dissolving becoming making \
+    lay relax relaxes exists ignores explain show responds bend bends tenths quarters thirds \
+    decades degree across ";
 
 /// Adjectives, adverbs and the like: what ends with one is no name.
 const NO_ENDS: &str = " looks hard close warm feet alone strange wrong rough free enough best \
     read spread set cut forms apart past somewhere worse better cloudy crisp grainy soft stiff \
     ready sooner faster slower smaller larger higher lower stronger weaker hotter cooler colder \
-    brighter darker fresh dull bright sharp cheap tender tough safe slow quick ";
+    brighter darker fresh dull bright sharp cheap tender tough safe slow quick further directly \
+    except anyone everyone blunt advance deal exactly ";
 
 /// Nouns that say nothing on their own.
 const PALE: &str = " end start beginning result way place side edge part line arrival name task \
     cause work thing middle top bottom front mass change order step answer rest use case fact \
-    reason method need point amount number idea problem question kind form turn same cook bite ";
+    reason method need point amount number idea problem question kind form turn same cook bite \
+    entry direction january february march april may june july august september october \
+    november december american soviet russian german french indian english british ";
 
 /// Headings for scenes that have no phrase of their own.
 const NEUTRAL: [&str; 5] =
@@ -136,6 +141,8 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
         let may_be_verb = at == 0 || !bare.starts_with(char::is_uppercase);
         let is_content =
             !bare.is_empty() && !is_stop_word(&lower) && !(may_be_verb && is_verb(&lower));
+        // "New Mexico" is a name, and "new" says nothing.
+        let is_content = is_content || (at > 0 && bare == "New");
         let is_number = bare.chars().all(|c| c.is_ascii_digit()) && !bare.is_empty();
         if is_content || is_number {
             if run.is_empty() {
@@ -219,13 +226,22 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
         && !is_repeated;
     let is_plural = last.ends_with('s') && !last.ends_with("ss");
     let is_the_verb = phrase.words > 1 && is_plural && !phrase.clause_has_verb && !is_name;
-    if all_numbers || phrase.words > 4 || phrase.before_object || may_be_verb || is_the_verb {
+    // A single word says enough only when it is a name or comes back.
+    let is_lonely = phrase.words == 1 && !is_name && (is_plural || !is_repeated);
+    if is_lonely
+        || all_numbers
+        || phrase.words > 4
+        || phrase.before_object
+        || may_be_verb
+        || is_the_verb
+    {
         return 0;
     }
     let mut score = 2 * i32::try_from(phrase.words.min(3)).unwrap_or(0);
     score += if phrase.after_noun_marker { 3 } else { -2 };
     score += if is_name { 2 } else { 0 };
     score -= if phrase.words == 1 && !is_name { 2 } else { 0 };
+    score -= if phrase.words == 2 && !is_name && is_among(PALE, &bare) { 4 } else { 0 };
     score += if phrase.ends_clause { 1 } else { 0 };
     // At the beginning of a sentence the verb is still in the run.
     score -= if phrase.begins_sentence && phrase.words > 1 && !phrase.ends_clause { 4 } else { 0 };
@@ -271,7 +287,8 @@ mod tests {
         let text = "David Scott used the car to explore the edge of the Apennine mountains.";
         assert_eq!(heading(&[text], &taken, "", "x"), "Apennine mountains");
         assert_eq!(heading(&["They did."], &taken, "", "the rover"), "The rover");
-        assert_eq!(heading(&["They fell into the sea."], &taken, "", "x"), "The sea");
+        let known = "the sea was rough. they fell into the sea.";
+        assert_eq!(heading(&["They fell into the sea."], &taken, known, "x"), "The sea");
     }
 
     #[test]

@@ -132,8 +132,16 @@ impl Site {
     /// A folder whose two channels read the sample feeds.
     pub fn two_channels() -> Self {
         Self::with(&[
-            space(&[good_feed(), sample("spaceflight/archive-of-flight.atom.xml")]),
-            kitchen(&[sample("kitchen-science/the-test-kitchen.rss.xml")]),
+            space(&[
+                good_feed(),
+                sample("spaceflight/archive-of-flight.atom.xml"),
+                sample("spaceflight/launch-notes.feed.json"),
+            ]),
+            kitchen(&[
+                sample("kitchen-science/the-test-kitchen.rss.xml"),
+                sample("kitchen-science/pan-and-protein.atom.xml"),
+                sample("kitchen-science/crumb-notes.feed.json"),
+            ]),
         ])
     }
 

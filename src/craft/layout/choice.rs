@@ -91,7 +91,9 @@ fn about(sentence: &str, heading: &str, shown: &[&str]) -> String {
         return heading.to_owned();
     }
     let known = shown.iter().flat_map(|words| terms(words)).collect();
-    let own = headings::heading(&[sentence], &known, "", "");
+    // Beside a number one word is enough: the sentence counts as its own echo.
+    let echo = sentence.to_lowercase().repeat(2);
+    let own = headings::heading(&[sentence], &known, &echo, "");
     if repeats(&own) { String::new() } else { own }
 }
 

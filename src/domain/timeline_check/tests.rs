@@ -28,6 +28,18 @@ fn good() -> Value {
     })
 }
 
+#[test]
+fn every_example_of_the_documents_is_a_timeline() {
+    let page = include_str!("../../../docs/timeline.md");
+    let examples: Vec<&str> =
+        page.split("```json").skip(1).filter_map(|after| after.split("```").next()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let timeline = parse(example).unwrap_or_else(|error| panic!("{error}: {example}"));
+        check(&timeline).unwrap();
+    }
+}
+
 /// The good timeline with the element at `pointer` replaced (or added to its object).
 fn with(pointer: &str, value: Value) -> String {
     let mut timeline = good();
