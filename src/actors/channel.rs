@@ -163,6 +163,15 @@ impl ChannelActor {
         outcome
     }
 
+    /// Fails when the fold could not apply a commit of this channel: nothing may be built on what is
+    /// there. Its supervisor tries again, then parks the channel with this reason (S1).
+    fn refuse_broken(&self) -> Result<(), ActorProcessingErr> {
+        match self.parts.fold.broken(self.parts.tools.profile.id) {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Wakes the actor when the next deadline comes, or at the next re-check of the clock.
     pub(super) fn set_alarm(&self, life: &mut ChannelLife) {
         if let Some(alarm) = life.alarm.take() {
@@ -191,6 +200,7 @@ impl ChannelActor {
             }
             ChannelMsg::Committed(outcome) => {
                 let touched = Self::acknowledge(life, outcome)?;
+                self.refuse_broken()?;
                 self.reconcile(life, touched).await?;
             }
             ChannelMsg::Stage { stage, life: reporter, report } => {
@@ -229,6 +239,7 @@ impl Actor for ChannelActor {
         myself: ActorRef<Self::Msg>,
         (): (),
     ) -> Result<ChannelLife, ActorProcessingErr> {
+        self.refuse_broken()?;
         let generation = self.raise_generation().await?;
         let state = self.parts.fold.state(self.parts.tools.profile.id);
         let stats = Arc::clone(self.parts.handle.entry().stats());

@@ -69,6 +69,10 @@ impl Actor for JournalKeeper {
                     return;
                 }
                 if failure.changed().await.is_err() {
+                    // The writer is gone: it was closed, and then this keeper is stopping and never
+                    // reads it, or its thread died without a word.
+                    let text = "the journal's writer is gone".to_owned();
+                    let _ = handle.cast(Trace::default(), KeeperMsg::Failed(text));
                     return;
                 }
             }

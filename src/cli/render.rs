@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output::{CliError, Exit, Output};
 use crate::config::render::{CountOrAuto, RenderConfig};
 use crate::media::error::{MediaError, MediaFault};
 use crate::media::load::load;
@@ -19,10 +19,6 @@ use crate::media::render::{Progress, RenderOptions, RenderReport, render};
 
 /// The signal of a file that would grow over its limit, on all Linux machines but MIPS.
 const SIGXFSZ: i32 = 25;
-/// Exit code of a failed render.
-const FAILED: u8 = 1;
-/// Exit code of a bad timeline, or a bad file named on the command line.
-const BAD_INPUT: u8 = 2;
 
 /// Render a timeline file (see docs/timeline.md) into a video.
 #[derive(Debug, Clone, Args)]
@@ -49,14 +45,7 @@ pub fn run(args: &RenderArgs, config: &RenderConfig, json: bool) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            let _ = writeln!(stderr(), "error: {error} ({})", error.code);
-            if json {
-                print_json(&error_json(&error));
-            }
-            let is_input = error.fault == MediaFault::Input;
-            ExitCode::from(if is_input { BAD_INPUT } else { FAILED })
-        }
+        Err(error) => Output { json }.fail(&told(&error)),
     }
 }
 
@@ -162,13 +151,22 @@ fn print_report(report: &RenderReport) {
     );
 }
 
-fn error_json(error: &MediaError) -> serde_json::Value {
-    json!({"error": {
-        "code": error.code,
-        "message": error.message,
-        "where": error.place,
-        "remedy": error.remedy,
-    }})
+/// A media error as all commands tell theirs.
+fn told(error: &MediaError) -> CliError {
+    let exit = match error.fault {
+        MediaFault::Input => Exit::BadUsage,
+        MediaFault::Machine | MediaFault::Output | MediaFault::Engine | MediaFault::Cancelled => {
+            Exit::Failed
+        }
+    };
+    let mut told = CliError::new(exit, error.code, &error.message);
+    if !error.place.is_empty() {
+        told = told.at(&error.place);
+    }
+    if !error.remedy.is_empty() {
+        told = told.remedy(&error.remedy);
+    }
+    told
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -34,9 +34,10 @@ use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
+use crate::journal::checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 use crate::journal::fold::Fold;
 use crate::journal::follower::Follower;
-use crate::journal::open::{OpenJournal, journal_folder, open, write_checkpoint};
+use crate::journal::open::{OpenJournal, journal_folder, open};
 use crate::journal::queue::JournalHandle;
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::survive_file_size_limit;
@@ -88,8 +89,9 @@ pub struct Node {
     pub registry: Arc<Registry>,
     tree: Tree,
     journal: JournalHandle,
-    journal_folder: PathBuf,
-    store: Option<StoreThread>,
+    checkpointer: Arc<Checkpointer>,
+    checkpoints: tokio::task::AbortHandle,
+    store: StoreThread,
     parking: tokio::task::AbortHandle,
     _folder: DataFolder,
 }
@@ -116,7 +118,14 @@ impl Node {
         survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
         let journal_folder = journal_folder(folder.root());
         let opened = open_journal(journal_folder.clone()).await?;
-        let OpenJournal { fold, handle: journal, writer, torn_tail, damaged_checkpoints } = opened;
+        let OpenJournal {
+            fold,
+            handle: journal,
+            writer,
+            checkpoint,
+            torn_tail,
+            damaged_checkpoints,
+        } = opened;
         if let Some(problem) = torn_tail {
             tracing::warn!(%problem, "an unfinished write at the end of the journal was cut off");
         }
@@ -125,7 +134,10 @@ impl Node {
         }
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
-        let store = follow(&folder, &fold, clock.as_ref()).await;
+        let store = follow(&folder, &fold, clock.as_ref());
+        let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
+        let checkpointer = Arc::new(checkpointer);
+        let checkpoints = tokio::spawn(Arc::clone(&checkpointer).keep_up(CHECKPOINT_EVERY));
         sweep_workbenches(&folder, &fold).await;
         let registry = Arc::new(Registry::new());
         let jitter = Arc::clone(&entropy);
@@ -166,7 +178,8 @@ impl Node {
             registry,
             tree,
             journal: journal.clone(),
-            journal_folder,
+            checkpointer,
+            checkpoints: checkpoints.abort_handle(),
             store,
             parking: parking.abort_handle(),
             _folder: folder,
@@ -185,14 +198,12 @@ impl Node {
             tracing::warn!(actor = %forced.path, "did not stop in time and was killed");
         }
         self.parking.abort();
-        if let Some(store) = self.store {
-            store.stop.send_replace(true);
-            // A store that failed has said so; it is rebuilt at the next start.
-            let _ = store.thread.await;
-        }
-        let (folder, fold) = (self.journal_folder, self.fold);
-        let checkpoint =
-            tokio::task::spawn_blocking(move || write_checkpoint(&folder, &fold)).await;
+        self.store.stop.send_replace(true);
+        // A store that failed has said so; it is rebuilt at the next start.
+        let _ = self.store.thread.await;
+        self.checkpoints.abort();
+        let checkpointer = self.checkpointer;
+        let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
         if let Ok(Err(error)) = checkpoint {
             tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
         }
@@ -238,34 +249,30 @@ async fn sweep_workbenches(folder: &DataFolder, fold: &Fold) {
     }
 }
 
-/// Puts the store on a thread of its own. Whatever is wrong with it, the node goes on without.
-async fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> Option<StoreThread> {
+/// Puts the store on a thread of its own, opening included: a damaged or old one that must be made
+/// anew holds nothing up. Whatever is wrong with it, the node goes on without.
+fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> StoreThread {
     let path = folder.root().join("store");
-    let (now, followed) = (clock.now(), Arc::clone(fold));
-    let opening = tokio::task::spawn_blocking(move || Follower::open(&path, now, followed)).await;
-    let (follower, set_aside) = match opening {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the store is not kept up in this run");
-            return None;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the store is not kept up in this run");
-            return None;
-        }
-    };
-    if let Some(aside) = set_aside {
-        let path = aside.path.display();
-        tracing::warn!(cause = %aside.cause, %path, "the store was damaged: set aside and rebuilt");
-    }
+    let (now, fold) = (clock.now(), Arc::clone(fold));
     let (stop, stopping) = watch::channel(false);
     let runtime = tokio::runtime::Handle::current();
     let thread = tokio::task::spawn_blocking(move || {
+        let (follower, set_aside) = match Follower::open(&path, now, fold) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::warn!(%error, "the store is not kept up in this run");
+                return;
+            }
+        };
+        if let Some(aside) = set_aside {
+            let (cause, path) = (aside.cause, aside.path.display());
+            tracing::warn!(%cause, %path, "the store was damaged: set aside and rebuilt");
+        }
         if let Err(error) = follower.follow(&runtime, stopping) {
             tracing::warn!(%error, "the store fell behind; it is rebuilt at the next start");
         }
     });
-    Some(StoreThread { stop, thread })
+    StoreThread { stop, thread }
 }
 
 fn feed_spec(

@@ -112,6 +112,9 @@ fn find(fold: &Fold, id: &str) -> Result<(ChannelId, Workflow), CliError> {
 }
 
 fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Result<Exit, CliError> {
+    if let Some(asked) = &args.channel {
+        check_channel(asked, fold, common)?;
+    }
     let mut all: Vec<(String, ChannelId, Workflow)> = Vec::new();
     for channel in fold.channels() {
         let state = fold.state(channel);
@@ -151,6 +154,25 @@ fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Resul
     };
     common.output().result(&value, words)?;
     Ok(Exit::Done)
+}
+
+/// A channel exists when the config or the journal knows it, by name or id.
+fn check_channel(asked: &str, fold: &Fold, common: &CommonOptions) -> Result<(), CliError> {
+    let config = common.settings()?.config;
+    let configured = config
+        .channels
+        .iter()
+        .any(|channel| channel.name.as_str() == asked || channel.id.to_string() == asked);
+    let has_happened = fold.channels().into_iter().any(|channel| {
+        let name = fold.read(channel, |state| state.name.clone());
+        channel.to_string() == asked || name.is_some_and(|name| name.as_str() == asked)
+    });
+    if configured || has_happened {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Failed, "not_found", format!("there is no channel {asked}"))
+        .at("--channel")
+        .remedy("list all workflows with `ytempire workflow list` to see the channels"))
 }
 
 fn list_in_words(all: &[(String, ChannelId, Workflow)]) -> String {

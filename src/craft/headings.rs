@@ -27,14 +27,15 @@ const VERBS: &str = " said behave brought flew fell rose grew gives gave takes t
     lie lies makes matters means meet meets push pushes remains shows softens spreads stops \
     swells thickens turning cooking dissolving becoming making \
     lay relax relaxes exists ignores explain show responds bend bends tenths quarters thirds \
-    decades degree across ";
+    decades degree across tore produces act acts gains chose speed ";
 
 /// Adjectives, adverbs and the like: what ends with one is no name.
 const NO_ENDS: &str = " looks hard close warm feet alone strange wrong rough free enough best \
     read spread set cut forms apart past somewhere worse better cloudy crisp grainy soft stiff \
     ready sooner faster slower smaller larger higher lower stronger weaker hotter cooler colder \
     brighter darker fresh dull bright sharp cheap tender tough safe slow quick further directly \
-    except anyone everyone blunt advance deal exactly ";
+    except anyone everyone blunt advance deal exactly \
+    really aboard smooth ";
 
 /// Nouns that say nothing on their own.
 const PALE: &str = " end start beginning result way place side edge part line arrival name task \
@@ -119,6 +120,8 @@ struct Phrase {
     words: usize,
     after_noun_marker: bool,
     begins_sentence: bool,
+    /// Its capital is the sentence's, so it need not be a name.
+    opens_sentence: bool,
     ends_clause: bool,
     /// It is behind "a", "an" or a possessive, so one thing.
     after_one: bool,
@@ -160,6 +163,7 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
                 after_noun_marker: marker
                     .is_some_and(|word| is_among(BEFORE_NOUNS, &word.to_lowercase())),
                 begins_sentence: start <= 1,
+                opens_sentence: start == 0,
                 ends_clause,
                 after_one: marker.is_some_and(|word| {
                     ["a", "an", "its", "his", "her", "their"]
@@ -213,7 +217,9 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     let bare = last.to_lowercase();
     let is_pale = phrase.words == 1 && is_among(PALE, &bare);
     let ends_badly = is_among(NO_ENDS, &bare) || bare.ends_with("selves");
-    if (holds_verb && !is_title(&words)) || ends_badly || is_pale {
+    let begins_with_adverb =
+        words.len() > 1 && words.first().is_some_and(|word| word.len() > 6 && word.ends_with("ly"));
+    if (holds_verb && !is_title(&words)) || ends_badly || is_pale || begins_with_adverb {
         return 0;
     }
     let is_name = words.iter().any(|word| word.starts_with(char::is_uppercase));
@@ -227,8 +233,17 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     let is_plural = last.ends_with('s') && !last.ends_with("ss");
     let is_the_verb = phrase.words > 1 && is_plural && !phrase.clause_has_verb && !is_name;
     // A single word says enough only when it is a name or comes back.
-    let is_lonely = phrase.words == 1 && !is_name && (is_plural || !is_repeated);
+    let is_lonely =
+        phrase.words == 1 && (!is_name || phrase.opens_sentence) && (is_plural || !is_repeated);
+    let has_number_inside = words.get(1..words.len().saturating_sub(1)).is_some_and(|inner| {
+        inner.iter().any(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+    }) && !is_title(&words);
+    let own_terms = terms(&phrase.text);
+    let says_nothing_new =
+        !own_terms.is_empty() && own_terms.iter().all(|term| taken.contains(term));
     if is_lonely
+        || has_number_inside
+        || says_nothing_new
         || all_numbers
         || phrase.words > 4
         || phrase.before_object
@@ -248,7 +263,7 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     score -=
         if last.ends_with("ed") || last.ends_with("ing") || last.ends_with("ly") { 4 } else { 0 };
     score += if is_repeated && phrase.words > 1 { 3 } else { 0 };
-    let repeated = terms(&phrase.text).iter().filter(|term| taken.contains(*term)).count();
+    let repeated = own_terms.iter().filter(|term| taken.contains(*term)).count();
     score - 3 * i32::try_from(repeated).unwrap_or(0)
 }
 

@@ -130,11 +130,21 @@ pub fn prune_segments(files: &dyn FileLayer, folder: &Path) -> Result<Vec<String
 }
 
 fn remove_older(files: &dyn FileLayer, folder: &Path) -> Result<(), LogError> {
+    let remove = |name: &str| {
+        let path = folder.join(name);
+        files.remove(&path).map_err(|error| LogError::of_io("remove", &path, error))
+    };
+    let names = files.names(folder).map_err(|error| LogError::of_io("list", folder, error))?;
+    for name in names {
+        // What a killed process left half-written.
+        if name.strip_suffix(NEW_SUFFIX).is_some_and(|name| seq_of_name(name).is_some()) {
+            remove(&name)?;
+        }
+    }
     let mut sound = 0;
     for name in names_newest_first(files, folder)? {
         if sound >= KEPT {
-            let path = folder.join(&name);
-            files.remove(&path).map_err(|error| LogError::of_io("remove", &path, error))?;
+            remove(&name)?;
         } else if read(files, folder, &name)?.is_some() {
             // A damaged one does not count, else it could push out the last sound one.
             sound += 1;

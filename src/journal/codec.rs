@@ -11,14 +11,19 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The most bytes that one value may take, encoded or in claimed lengths.
+/// The most bytes that one encoded value may take.
 pub const LIMIT: usize = 4 << 20;
+
+/// The most bytes that decoding may claim. bincode counts a number by its size in memory, which is
+/// up to 16 times what it takes when encoded, so that with [`LIMIT`] alone values could be written
+/// that are never read again.
+const CLAIM_LIMIT: usize = 16 * LIMIT;
 
 const CONFIG: bincode::config::Configuration<
     bincode::config::LittleEndian,
     bincode::config::Varint,
-    bincode::config::Limit<LIMIT>,
-> = bincode::config::standard().with_limit::<LIMIT>();
+    bincode::config::Limit<CLAIM_LIMIT>,
+> = bincode::config::standard().with_limit::<CLAIM_LIMIT>();
 
 /// A value that cannot be encoded, or bytes that are not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +72,11 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// The value that `bytes` are, all of them.
 ///
 /// # Errors
-/// [`CodecError::Decode`] or [`CodecError::Trailing`].
+/// [`CodecError::Decode`], [`CodecError::Trailing`] or [`CodecError::TooLarge`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > LIMIT {
+        return Err(CodecError::TooLarge(bytes.len()));
+    }
     #[expect(clippy::disallowed_methods, reason = "this is the one place that decodes")]
     let decoded = bincode::serde::decode_from_slice(bytes, CONFIG);
     let (value, used): (T, usize) =
@@ -109,6 +117,13 @@ mod tests {
     #[test]
     fn what_is_too_large_to_be_read_is_not_written() {
         assert!(encode(&vec![1u8; LIMIT + 1]).is_err());
+    }
+
+    #[test]
+    fn what_is_small_enough_to_be_written_can_be_read() {
+        let small_numbers = vec![1_u64; LIMIT - 10];
+        let bytes = encode(&small_numbers).unwrap();
+        assert_eq!(decode::<Vec<u64>>(&bytes), Ok(small_numbers));
     }
 
     proptest! {

@@ -5,20 +5,19 @@
 //!
 //! Architecture invariant: only committed frames get in, in sequence order, each once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
-use super::codec::{self, CodecError};
 use super::frame::Frame;
+use super::part::{Changed, Part, parts_of, put_together};
 use super::record::{self, Commit, RecordError};
 use crate::domain::apply::apply;
 use crate::domain::channel::ChannelState;
 use crate::domain::ids::{ChannelId, Generation, Seq};
-use crate::domain::workflow::Workflow;
 
 /// A commit with its place in the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,29 +28,65 @@ pub struct CommittedFrame {
     pub commit: Commit,
 }
 
+/// A point in the history of one journal. Two journals whose histories differ anywhere before it
+/// differ in the fingerprint, though the sequence may be the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// The last sequence number that is in.
+    pub applied: Seq,
+    /// BLAKE3 over the fingerprint before and the last frame's payload; zeros before the first.
+    pub fingerprint: [u8; 32],
+}
+
+/// Copies of some pieces of the books, as they are at one point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The point.
+    pub point: Point,
+    /// The pieces.
+    pub parts: Vec<Part>,
+}
+
 /// Commits that a slow follower may fall behind before it is told to start over.
 const FOLLOWER_LAG: usize = 4_096;
 
-/// A piece of the books, small enough to be encoded by itself.
-#[derive(Debug, Serialize, Deserialize)]
-enum Part {
-    /// A channel without its workflows.
-    Channel(ChannelId, ChannelState),
-    /// One workflow of a channel that came before.
-    Workflow(ChannelId, Workflow),
-}
-
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 struct Books {
     channels: BTreeMap<ChannelId, ChannelState>,
-    applied: Seq,
+    point: Point,
+    /// Channels whose events could not be applied, and why: their state is not to be built on.
+    broken: BTreeMap<ChannelId, String>,
+    changed: Changed,
+}
+
+impl Books {
+    /// Applies a commit. A panic breaks its channel and leaves the others alone (S1).
+    fn apply(&mut self, first_seq: Seq, commit: &Commit) {
+        let channel = commit.channel;
+        let state = self.channels.entry(channel).or_default();
+        self.changed.note(channel, &commit.events);
+        if self.broken.contains_key(&channel) {
+            state.generation = state.generation.max(commit.generation);
+            return;
+        }
+        let applying = catch_unwind(AssertUnwindSafe(|| {
+            for event in &commit.events {
+                apply(state, commit.at, event);
+            }
+        }));
+        if applying.is_err() {
+            let reason = format!("the commit with sequence {first_seq} could not be applied");
+            state.generation = state.generation.max(commit.generation);
+            state.parked = Some(reason.clone());
+            self.broken.insert(channel, reason);
+        }
+    }
 }
 
 /// The state of all channels up to the last committed frame.
 #[derive(Debug)]
 pub struct Fold {
     books: Mutex<Books>,
-    dirty: Mutex<BTreeSet<ChannelId>>,
     applied: watch::Sender<Seq>,
     committed: broadcast::Sender<Arc<CommittedFrame>>,
 }
@@ -68,7 +103,6 @@ impl Fold {
     pub fn new() -> Self {
         Self {
             books: Mutex::new(Books::default()),
-            dirty: Mutex::new(BTreeSet::new()),
             applied: watch::channel(Seq(0)).0,
             committed: broadcast::channel(FOLLOWER_LAG).0,
         }
@@ -76,28 +110,26 @@ impl Fold {
 
     /// Takes the next frame in.
     ///
-    /// A panic in `apply` parks the channel and leaves the others alone (S1).
+    /// A panic in `apply` breaks the channel ([`Self::broken`]) and leaves the others alone (S1).
     ///
     /// # Errors
-    /// [`RecordError`] when the frame cannot be understood; nothing is changed then.
+    /// [`RecordError`] when the frame cannot be understood or is not the next; nothing is changed
+    /// then.
     pub fn take(&self, frame: &Frame) -> Result<Arc<CommittedFrame>, RecordError> {
         let commit = record::decode(frame)?;
         let committed = Arc::new(CommittedFrame { first_seq: frame.first_seq, commit });
         {
             let mut books = self.books();
-            let state = books.channels.entry(committed.commit.channel).or_default();
-            let applying = catch_unwind(AssertUnwindSafe(|| {
-                for event in &committed.commit.events {
-                    apply(state, committed.commit.at, event);
-                }
-            }));
-            if applying.is_err() {
-                let text = format!("event {} could not be applied", committed.first_seq);
-                state.parked = Some(text);
+            let next = books.point.applied.0 + 1;
+            if frame.first_seq.0 != next {
+                return Err(RecordError::OutOfSequence { next, found: frame.first_seq.0 });
             }
-            books.applied = frame.last_seq();
+            books.apply(frame.first_seq, &committed.commit);
+            let mut history = blake3::Hasher::new();
+            history.update(&books.point.fingerprint).update(&frame.payload);
+            books.point =
+                Point { applied: frame.last_seq(), fingerprint: *history.finalize().as_bytes() };
         }
-        self.lock_dirty().insert(committed.commit.channel);
         self.applied.send_replace(frame.last_seq());
         // Nobody may be listening; then nobody is told.
         let _ = self.committed.send(Arc::clone(&committed));
@@ -107,7 +139,13 @@ impl Fold {
     /// The last sequence number that is in.
     #[must_use]
     pub fn applied(&self) -> Seq {
-        self.books().applied
+        self.point().applied
+    }
+
+    /// The point in the journal's history up to which everything is in.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        self.books().point
     }
 
     /// Changes with every frame.
@@ -137,6 +175,19 @@ impl Fold {
         self.read(channel, Clone::clone)
     }
 
+    /// Why nothing may be built on the state of `channel`, if that is so: one of its commits could
+    /// not be applied. It stays so until a version that can apply it folds the journal again.
+    #[must_use]
+    pub fn broken(&self, channel: ChannelId) -> Option<String> {
+        self.books().broken.get(&channel).cloned()
+    }
+
+    /// The channels that are [`Self::broken`].
+    #[must_use]
+    pub fn broken_channels(&self) -> BTreeMap<ChannelId, String> {
+        self.books().broken.clone()
+    }
+
     /// The channels that ever had an event.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelId> {
@@ -149,59 +200,38 @@ impl Fold {
         self.books().channels.iter().map(|(id, state)| (*id, state.generation)).collect()
     }
 
-    /// The channels that changed since this was last asked.
+    /// The pieces that changed since this was last asked.
     #[must_use]
-    pub fn take_dirty(&self) -> BTreeSet<ChannelId> {
-        std::mem::take(&mut *self.lock_dirty())
+    pub fn take_changes(&self) -> Snapshot {
+        let mut books = self.books();
+        let changed = std::mem::take(&mut books.changed);
+        Snapshot { point: books.point, parts: changed.parts(&books.channels) }
     }
 
-    /// Everything as parts of bytes, for a checkpoint, with the sequence it is applied up to.
-    ///
-    /// # Errors
-    /// [`CodecError`] when one workflow is larger than a part may be.
-    pub fn to_parts(&self) -> Result<(Seq, Vec<Vec<u8>>), CodecError> {
-        let books = self.books().clone();
-        let mut parts = Vec::new();
-        for (id, mut state) in books.channels {
-            let workflows = std::mem::take(&mut state.workflows);
-            parts.push(codec::encode(&Part::Channel(id, state))?);
-            for workflow in workflows.into_values() {
-                parts.push(codec::encode(&Part::Workflow(id, workflow))?);
-            }
-        }
-        Ok((books.applied, parts))
+    /// All pieces, for a checkpoint or a new store.
+    #[must_use]
+    pub fn everything(&self) -> Snapshot {
+        let books = self.books();
+        let parts = books.channels.iter().flat_map(|(id, state)| parts_of(*id, state)).collect();
+        Snapshot { point: books.point, parts }
     }
 
-    /// A fold that goes on from a checkpoint.
-    ///
-    /// # Errors
-    /// [`CodecError`] when the bytes are not what [`Self::to_parts`] gave.
-    pub fn from_parts(applied: Seq, parts: &[Vec<u8>]) -> Result<Self, CodecError> {
+    /// A fold that goes on from where a snapshot of everything was taken.
+    #[must_use]
+    pub fn from_snapshot(snapshot: Snapshot) -> Self {
         let fold = Self::new();
         {
             let mut books = fold.books();
-            for part in parts {
-                match codec::decode(part)? {
-                    Part::Channel(id, state) => {
-                        books.channels.insert(id, state);
-                    }
-                    Part::Workflow(id, workflow) => {
-                        let channel = books.channels.entry(id).or_default();
-                        channel.workflows.insert(workflow.id, workflow);
-                    }
-                }
+            for part in snapshot.parts {
+                put_together(&mut books.channels, part);
             }
-            books.applied = applied;
+            books.point = snapshot.point;
         }
-        fold.applied.send_replace(applied);
-        Ok(fold)
+        fold.applied.send_replace(snapshot.point.applied);
+        fold
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_dirty(&self) -> MutexGuard<'_, BTreeSet<ChannelId>> {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

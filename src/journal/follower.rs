@@ -1,4 +1,4 @@
-//! The store's follower: brings the state of changed channels into sled, behind the fold.
+//! The store's follower: brings what changed into sled, behind the fold.
 //!
 //! Architecture invariant: it gates nothing. Whatever happens to the store, commits go on; a store
 //! that fails is given up until the next start, which rebuilds it.
@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::codec::CodecError;
-use super::fold::Fold;
-use super::rows::put_channel;
+use super::fold::{Fold, Point};
+use super::rows::{RowError, mark, put_mark, put_part};
 use super::store::{Batch, Opened, SetAside, Store, StoreError};
 use crate::domain::ids::Seq;
 use crate::domain::timestamp::Timestamp;
 
 /// How long sled may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
+/// Rows or pieces that are written together while the store is made anew.
+const REBUILT_TOGETHER: usize = 256;
 
 /// Why the store does not follow.
 #[derive(Debug, thiserror::Error)]
@@ -25,20 +26,21 @@ pub enum FollowError {
     /// The store says why.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A row cannot be encoded.
-    #[error("a row cannot be written: {0}")]
-    Row(#[from] CodecError),
+    /// A row cannot be made or read.
+    #[error(transparent)]
+    Row(#[from] RowError),
 }
 
 /// A store that follows a fold.
 pub struct Follower {
     store: Store,
     fold: Arc<Fold>,
+    at: Point,
 }
 
 impl Follower {
-    /// Opens the store in `folder` and brings it up to `fold`. One that is damaged, or that is not
-    /// at a point of this journal's past, is set aside or rebuilt. Blocks.
+    /// Opens the store in `folder` and brings it up to `fold`. One that is damaged is set aside; one
+    /// that is anywhere but at this very point of this very journal is made anew. Blocks.
     ///
     /// # Errors
     /// [`FollowError`] when there can be no store now.
@@ -48,43 +50,59 @@ impl Follower {
         fold: Arc<Fold>,
     ) -> Result<(Self, Option<SetAside>), FollowError> {
         let Opened { store, set_aside } = Store::open(folder, now, OPEN_LIMIT)?;
-        let mut follower = Self { store, fold };
-        if follower.store.applied() != follower.fold.applied() {
+        // Opening the journal noted what it folded as changed; the point says whether the store
+        // holds it. What is committed after this is noted again.
+        let at = fold.take_changes().point;
+        let is_current = mark(&store)? == Some(at) && store.applied() == at.applied;
+        let mut follower = Self { store, fold, at };
+        if !is_current {
             follower.rebuild()?;
         }
         Ok((follower, set_aside))
     }
 
-    /// Writes every channel anew.
+    /// Writes everything anew. Until the last batch the store has no mark, so that one that was
+    /// interrupted is made anew again.
     fn rebuild(&mut self) -> Result<(), FollowError> {
-        let mut stale = Batch::default();
-        for (key, _) in self.store.export()? {
-            stale.remove(key);
-        }
-        self.store.apply(stale, Seq(0))?;
-        drop(self.fold.take_dirty());
-        let applied = self.fold.applied();
-        for channel in self.fold.channels() {
+        for rows in self.store.export()?.chunks(REBUILT_TOGETHER) {
             let mut batch = Batch::default();
-            put_channel(&mut batch, channel, &self.fold.state(channel))?;
+            for (key, _) in rows {
+                batch.remove(key.clone());
+            }
             self.store.apply(batch, Seq(0))?;
         }
-        self.store.apply(Batch::default(), applied)?;
-        Ok(())
+        let everything = self.fold.everything();
+        for parts in everything.parts.chunks(REBUILT_TOGETHER) {
+            let mut batch = Batch::default();
+            for part in parts {
+                put_part(&mut batch, &self.store, part)?;
+            }
+            self.store.apply(batch, Seq(0))?;
+        }
+        self.finish(Batch::default(), everything.point)
     }
 
-    /// Brings what changed since the last time into the store.
+    /// Brings what changed since the last time into the store, as one batch.
     ///
     /// # Errors
     /// [`FollowError`]; the store must not be used any more then.
     pub fn catch_up(&mut self) -> Result<(), FollowError> {
-        // The sequence is read first: what is committed after that is dirty again.
-        let applied = self.fold.applied();
-        let mut batch = Batch::default();
-        for channel in self.fold.take_dirty() {
-            put_channel(&mut batch, channel, &self.fold.state(channel))?;
+        let changes = self.fold.take_changes();
+        if changes.point == self.at {
+            return Ok(());
         }
-        self.store.apply(batch, applied)?;
+        let mut batch = Batch::default();
+        for part in &changes.parts {
+            put_part(&mut batch, &self.store, part)?;
+        }
+        self.finish(batch, changes.point)
+    }
+
+    /// Applies the batch that brings the store to `point`.
+    fn finish(&mut self, mut batch: Batch, point: Point) -> Result<(), FollowError> {
+        put_mark(&mut batch, point)?;
+        self.store.apply(batch, point.applied)?;
+        self.at = point;
         Ok(())
     }
 
@@ -104,13 +122,17 @@ impl Follower {
             if *stop.borrow() {
                 break;
             }
-            runtime.block_on(async {
+            let asked_to_stop = runtime.block_on(async {
                 tokio::select! {
                     biased;
-                    _ = stop.changed() => {}
-                    _ = applied.changed() => {}
+                    asked = stop.changed() => asked.is_err(),
+                    _ = applied.changed() => false,
                 }
             });
+            // Nobody is left who could ask.
+            if asked_to_stop {
+                break;
+            }
         }
         self.catch_up()?;
         self.store.flush()?;

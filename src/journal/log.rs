@@ -86,7 +86,7 @@ pub struct Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Acknowledged data is damaged or gone.
-    #[error("the journal is damaged: {0}; run `ytempire journal verify`, then restore a backup")]
+    #[error("the journal is damaged: {0}")]
     Damaged(Problem),
     /// There is no room for more.
     #[error("no room to {action} {}: {source}; free some disk space or raise the limit, then start again, nothing acknowledged is lost", path.display())]

@@ -2,13 +2,16 @@
 //!
 //! Reading order: [`frame`] (one record), [`segment`] (the files that hold them, and how damage is
 //! told from a torn tail), [`log`] (what a writer needs of a log), [`writer`] and [`queue`] (the one
-//! writer and the way to it), [`verify`] (reading without changing a byte), [`checkpoint`],
-//! [`store`]. [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
+//! writer and the way to it), [`record`] (what a frame's payload means), [`fold`] and [`part`] (what
+//! is true, and in which pieces it is kept), [`checkpoint`] and [`checkpointer`], [`open`] (all of it
+//! together), [`verify`] (reading without changing a byte); then [`store`], [`rows`] and [`follower`]
+//! (what follows the fold and can always be made anew). [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
 //! knows bincode.
 //!
 //! Architecture invariant: nothing here decides anything; it keeps what was decided.
 
 pub mod checkpoint;
+pub mod checkpointer;
 pub mod codec;
 pub mod fold;
 pub mod follower;
@@ -16,6 +19,7 @@ pub mod frame;
 pub mod log;
 pub mod memory;
 pub mod open;
+pub mod part;
 pub mod queue;
 pub mod record;
 pub mod rows;
@@ -23,3 +27,6 @@ pub mod segment;
 pub mod store;
 pub mod verify;
 pub mod writer;
+
+#[cfg(test)]
+mod tests;

@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, Section};
-use super::codec::CodecError;
-use super::fold::Fold;
+use super::codec::{self, CodecError};
+use super::fold::{Fold, Point, Snapshot};
 use super::frame::Frame;
 use super::log::{LogError, Problem};
 use super::queue::{GroupLimits, JournalHandle, WriterLoop, queue};
 use super::record::RecordError;
 use super::segment::SegmentOptions;
 use super::segment::files::{DiskFiles, FileLayer};
-use super::segment::log::SegmentLog;
+use super::segment::log::Opening;
 use super::verify::Frames;
 use super::writer::Writer;
-use crate::domain::ids::Seq;
+use crate::domain::ids::{ChannelId, Seq};
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,25 @@ pub enum OpenError {
         /// Why.
         cause: CodecError,
     },
+    /// A checkpoint holds something that this version does not know.
+    #[error(
+        "the checkpoint at sequence {seq} holds a part {section:?} that this version does not know: \
+         use the version that wrote it"
+    )]
+    UnknownSection {
+        /// Its sequence number.
+        seq: u64,
+        /// The part's name.
+        section: String,
+    },
+    /// No checkpoint is written while a channel is broken: its segments are what mends it.
+    #[error("channel {channel} is broken, so the journal is kept as it is: {reason}")]
+    Broken {
+        /// The channel.
+        channel: ChannelId,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl OpenError {
@@ -55,8 +74,10 @@ impl OpenError {
             Self::Log(error) => error.code(),
             Self::Record {
                 cause: RecordError::Newer { .. } | RecordError::Encoding(_), ..
-            } => "journal_newer",
+            }
+            | Self::UnknownSection { .. } => "journal_newer",
             Self::Record { .. } | Self::Checkpoint { .. } => "journal_unreadable",
+            Self::Broken { .. } => "channel_broken",
         }
     }
 
@@ -65,7 +86,11 @@ impl OpenError {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Log(LogError::Damaged(problem)) => Some(problem),
-            Self::Log(_) | Self::Record { .. } | Self::Checkpoint { .. } => None,
+            Self::Log(_)
+            | Self::Record { .. }
+            | Self::Checkpoint { .. }
+            | Self::UnknownSection { .. }
+            | Self::Broken { .. } => None,
         }
     }
 }
@@ -78,6 +103,8 @@ pub struct OpenJournal {
     pub handle: JournalHandle,
     /// The writer, to be put on a thread.
     pub writer: WriterLoop,
+    /// The sequence of the checkpoint it began with, 0 without one.
+    pub checkpoint: Seq,
     /// A tail that was cut, to be logged.
     pub torn_tail: Option<Problem>,
     /// Checkpoints that were damaged and passed over.
@@ -91,21 +118,18 @@ pub struct OpenJournal {
 pub fn open(folder: &Path, options: SegmentOptions) -> Result<OpenJournal, OpenError> {
     let files: Arc<dyn FileLayer> = Arc::new(DiskFiles);
     let (fold, damaged_checkpoints) = from_checkpoint(files.as_ref(), folder)?;
+    let checkpoint = fold.applied();
     let mut unreadable = None;
-    let mut take = |frame: Frame| {
-        if unreadable.is_none() {
-            unreadable = take_frame(&fold, &frame).err();
-        }
-    };
-    let after = fold.applied();
-    let (log, recovery) = SegmentLog::open(files, folder, options, after, &mut take)?;
+    let mut take = |frame: Frame| take_unless_failed(&fold, &frame, &mut unreadable);
+    let opening = Opening::read(files, folder, checkpoint, &mut take)?;
     if let Some(error) = unreadable {
         return Err(error);
     }
+    let (log, recovery) = opening.go_on(options)?;
     let fold = Arc::new(fold);
     let (handle, writer) = drive(Box::new(log), &fold);
     let torn_tail = recovery.torn_tail;
-    Ok(OpenJournal { fold, handle, writer, torn_tail, damaged_checkpoints })
+    Ok(OpenJournal { fold, handle, writer, checkpoint, torn_tail, damaged_checkpoints })
 }
 
 /// A writer over `log` that folds what it commits into `fold`.
@@ -130,18 +154,26 @@ pub fn read_only(folder: &Path) -> Result<Fold, OpenError> {
     }
     let files: Arc<dyn FileLayer> = Arc::new(DiskFiles);
     let (fold, _) = from_checkpoint(files.as_ref(), folder)?;
+    let mut unreadable = None;
     for frame in Frames::begin(files, folder, fold.applied())? {
-        take_frame(&fold, &frame?)?;
+        take_unless_failed(&fold, &frame?, &mut unreadable);
     }
-    Ok(fold)
+    unreadable.map_or(Ok(fold), Err)
 }
 
-fn take_frame(fold: &Fold, frame: &Frame) -> Result<(), OpenError> {
-    let taken = fold.take(frame);
-    taken.map(drop).map_err(|cause| OpenError::Record { seq: frame.first_seq.0, cause })
+/// Reads on after a frame that cannot be understood: damage, which reading finds at the end at the
+/// latest, is the better explanation.
+fn take_unless_failed(fold: &Fold, frame: &Frame, failed: &mut Option<OpenError>) {
+    if failed.is_none() {
+        let seq = frame.first_seq.0;
+        *failed = fold.take(frame).err().map(|cause| OpenError::Record { seq, cause });
+    }
 }
 
+/// Sections of this name hold one piece of the books each.
 const FOLD_SECTION: &str = "fold";
+/// The section of this name holds the fingerprint of the history up to the checkpoint.
+const HISTORY_SECTION: &str = "history";
 
 fn from_checkpoint(files: &dyn FileLayer, folder: &Path) -> Result<(Fold, Vec<String>), OpenError> {
     let latest = match checkpoint::latest(files, folder) {
@@ -152,23 +184,48 @@ fn from_checkpoint(files: &dyn FileLayer, folder: &Path) -> Result<(Fold, Vec<St
         Err(error) => return Err(error.into()),
     };
     let Some(checkpoint) = latest.checkpoint else { return Ok((Fold::new(), latest.damaged)) };
-    let sections = checkpoint.sections.iter().filter(|section| section.name == FOLD_SECTION);
-    let parts: Vec<Vec<u8>> = sections.map(|section| section.bytes.clone()).collect();
-    let fold = Fold::from_parts(checkpoint.last_seq, &parts)
-        .map_err(|cause| OpenError::Checkpoint { seq: checkpoint.last_seq.0, cause })?;
-    Ok((fold, latest.damaged))
+    Ok((fold_of(checkpoint)?, latest.damaged))
+}
+
+fn fold_of(checkpoint: Checkpoint) -> Result<Fold, OpenError> {
+    let last_seq = checkpoint.last_seq;
+    let seq = last_seq.0;
+    let unreadable = |cause| OpenError::Checkpoint { seq, cause };
+    let point = Point { applied: last_seq, ..Point::default() };
+    let mut snapshot = Snapshot { point, parts: Vec::new() };
+    for section in checkpoint.sections {
+        match section.name.as_str() {
+            FOLD_SECTION => {
+                snapshot.parts.push(codec::decode(&section.bytes).map_err(unreadable)?);
+            }
+            HISTORY_SECTION => {
+                snapshot.point.fingerprint = codec::decode(&section.bytes).map_err(unreadable)?;
+            }
+            _ => return Err(OpenError::UnknownSection { seq, section: section.name }),
+        }
+    }
+    Ok(Fold::from_snapshot(snapshot))
 }
 
 /// Writes a checkpoint of `fold` and removes the segments before the last two. Returns the sequence
-/// it holds, and the names of the segments that went.
+/// it holds, and the names of the segments that went. One call at a time.
 ///
 /// # Errors
 /// [`OpenError`]; the checkpoints before stay.
 pub fn write_checkpoint(folder: &Path, fold: &Fold) -> Result<(Seq, Vec<String>), OpenError> {
-    let (last_seq, parts) =
-        fold.to_parts().map_err(|cause| OpenError::Checkpoint { seq: fold.applied().0, cause })?;
-    let section = |bytes| Section { name: FOLD_SECTION.to_owned(), bytes };
-    let sections = parts.into_iter().map(section).collect();
+    // The snapshot first: a channel that breaks after it is not in it.
+    let Snapshot { point, parts } = fold.everything();
+    if let Some((channel, reason)) = fold.broken_channels().pop_first() {
+        return Err(OpenError::Broken { channel, reason });
+    }
+    let last_seq = point.applied;
+    let failed = |cause| OpenError::Checkpoint { seq: last_seq.0, cause };
+    let section = |name: &str, bytes| Section { name: name.to_owned(), bytes };
+    let history = codec::encode(&point.fingerprint).map_err(failed)?;
+    let mut sections = vec![section(HISTORY_SECTION, history)];
+    for part in &parts {
+        sections.push(section(FOLD_SECTION, codec::encode(part).map_err(failed)?));
+    }
     checkpoint::write(&DiskFiles, folder, &Checkpoint { last_seq, sections })?;
     Ok((last_seq, checkpoint::prune_segments(&DiskFiles, folder)?))
 }

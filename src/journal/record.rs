@@ -35,9 +35,9 @@ pub struct Commit {
 /// Why a frame's payload cannot be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It was written by a newer version.
+    /// It was written by another version.
     #[error(
-        "it has schema {found}, this version knows up to {SCHEMA}: use the newer version that wrote it"
+        "it has schema {found}, this version knows schema {SCHEMA} only: use the version that wrote it"
     )]
     Newer {
         /// Its schema.
@@ -48,6 +48,22 @@ pub enum RecordError {
         "it is in encoding {0}, which this version does not know: use the newer version that wrote it"
     )]
     Encoding(u8),
+    /// It does not hold as many events as it takes sequence numbers.
+    #[error("it holds {found} events and takes {claimed} sequence numbers")]
+    Count {
+        /// Sequence numbers that it takes.
+        claimed: u16,
+        /// Events that it holds.
+        found: usize,
+    },
+    /// It is not the next frame.
+    #[error("it begins with sequence {found}, but {next} comes next")]
+    OutOfSequence {
+        /// The sequence number that comes next.
+        next: u64,
+        /// The one it begins with.
+        found: u64,
+    },
     /// Its checksum holds, but it cannot be decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
@@ -64,7 +80,8 @@ pub fn encode(commit: &Commit) -> Result<Vec<u8>, CodecError> {
 /// What `frame` says.
 ///
 /// # Errors
-/// [`RecordError`] for newer schemas and undecodable payloads.
+/// [`RecordError`] for schemas and encodings of other versions, and for payloads that cannot be
+/// decoded or do not fit their frame.
 pub fn decode(frame: &Frame) -> Result<Commit, RecordError> {
     if frame.codec != CODEC_BINCODE {
         return Err(RecordError::Encoding(frame.codec));
@@ -72,5 +89,9 @@ pub fn decode(frame: &Frame) -> Result<Commit, RecordError> {
     if frame.schema != SCHEMA {
         return Err(RecordError::Newer { found: frame.schema });
     }
-    Ok(codec::decode(&frame.payload)?)
+    let commit: Commit = codec::decode(&frame.payload)?;
+    if commit.events.len() != usize::from(frame.count) {
+        return Err(RecordError::Count { claimed: frame.count, found: commit.events.len() });
+    }
+    Ok(commit)
 }

@@ -1,92 +1,129 @@
-//! The store's rows: what a channel's state is as keys and values, and back.
+//! The store's rows: the pieces of the books as keys and values, and back.
 //!
-//! `c/<channel>` holds the state without its workflows, `w/<channel>/<workflow>` one workflow without
-//! the bytes of its inline outputs, `b/<digest>` the bytes. So no value is larger than a row may be.
+//! `c/<channel>` a channel's head, `w/<channel>/<workflow>` a workflow with its small outputs,
+//! `t/<channel>/<digest of the topic's key>` a used topic, `s/<channel>/<bucket>` fingerprints of
+//! used sentences, `m` the point in the journal's history they are all at. What is longer than a
+//! value may be goes on in rows `<key>#1`, `<key>#2` …; the first row begins with how many there are
+//! (u32, little-endian).
 //!
-//! Architecture invariant: from rows comes exactly the state they were made of (D7).
+//! Architecture invariant: from rows comes exactly the state they were made of (D7), and no value is
+//! longer than [`MAX_VALUE`].
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
-use super::store::{Batch, Row};
-use crate::domain::artifact::{Artifact, Body, Digest};
+use super::fold::Point;
+use super::frame::u32_at;
+use super::part::{Part, put_together};
+use super::store::{Batch, MAX_VALUE, Row, Store, StoreError};
+use crate::domain::artifact::Digest;
 use crate::domain::channel::ChannelState;
 use crate::domain::ids::ChannelId;
-use crate::domain::workflow::Workflow;
+
+/// How rows are laid out; rows of another layout are made anew.
+const LAYOUT: u16 = 2;
+const MARK_KEY: &str = "m";
+/// Bytes of the count at the beginning of a first row.
+const COUNT: usize = 4;
+/// Bytes of a piece in one row.
+const PIECE: usize = MAX_VALUE - COUNT;
 
 #[derive(Serialize, Deserialize)]
-struct ChannelRow {
-    id: ChannelId,
-    state: ChannelState,
+struct Mark {
+    layout: u16,
+    point: Point,
 }
 
-#[derive(Serialize, Deserialize)]
-struct WorkflowRow {
-    channel: ChannelId,
-    workflow: Workflow,
-    /// Digests of the outputs whose bytes are in rows of their own.
-    inline: Vec<Digest>,
+/// Why rows cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// The store says why.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A value is none of ours.
+    #[error("a row of the store cannot be read or written: {0}")]
+    Codec(#[from] CodecError),
+    /// A row that goes on in others lacks one.
+    #[error("the row {0:?} of the store is not complete")]
+    Incomplete(String),
 }
 
-/// Puts the rows of a channel into `batch`.
+/// Puts the rows of a piece into `batch`, and removes those by which it was longer in `store`.
 ///
 /// # Errors
-/// [`CodecError`] when a row is larger than a row may be.
-pub fn put_channel(
-    batch: &mut Batch,
-    id: ChannelId,
-    state: &ChannelState,
-) -> Result<(), CodecError> {
-    let mut head = state.clone();
-    let workflows = std::mem::take(&mut head.workflows);
-    batch.put(format!("c/{id}"), codec::encode(&ChannelRow { id, state: head })?);
-    for mut workflow in workflows.into_values() {
-        let mut inline = Vec::new();
-        for artifact in artifacts_of(&mut workflow) {
-            if let Body::Inline(bytes) = std::mem::replace(&mut artifact.body, Body::Stored) {
-                inline.push(artifact.digest);
-                batch.put(format!("b/{}", artifact.digest), bytes);
-            }
-        }
-        let key = format!("w/{id}/{}", workflow.id);
-        batch.put(key, codec::encode(&WorkflowRow { channel: id, workflow, inline })?);
+/// [`RowError`]; the batch must not be applied then.
+pub fn put_part(batch: &mut Batch, store: &Store, part: &Part) -> Result<(), RowError> {
+    let key = key_of(part);
+    let bytes = codec::encode(part)?;
+    let pieces: Vec<&[u8]> = bytes.chunks(PIECE).collect();
+    let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+    let before = store.get(key.as_bytes())?.and_then(|row| u32_at(&row, 0)).unwrap_or(0);
+    for (number, piece) in (0..).zip(pieces) {
+        let mut value = if number == 0 { count.to_le_bytes().to_vec() } else { Vec::new() };
+        value.extend_from_slice(piece);
+        batch.put(key_of_piece(&key, number), value);
+    }
+    for number in count..before {
+        batch.remove(key_of_piece(&key, number));
     }
     Ok(())
 }
 
-fn artifacts_of(workflow: &mut Workflow) -> impl Iterator<Item = &mut Artifact> {
-    workflow.done.iter_mut().flat_map(|done| done.output.artifacts.iter_mut())
+/// Puts the row that says where the rows are into `batch`.
+///
+/// # Errors
+/// [`RowError::Codec`].
+pub fn put_mark(batch: &mut Batch, point: Point) -> Result<(), RowError> {
+    batch.put(MARK_KEY, codec::encode(&Mark { layout: LAYOUT, point })?);
+    Ok(())
+}
+
+/// Where the rows of `store` are; `None` when there are none, or none of this layout.
+///
+/// # Errors
+/// [`RowError::Store`].
+pub fn mark(store: &Store) -> Result<Option<Point>, RowError> {
+    let row = store.get(MARK_KEY.as_bytes())?;
+    let mark: Option<Mark> = row.and_then(|row| codec::decode(&row).ok());
+    Ok(mark.filter(|mark| mark.layout == LAYOUT).map(|mark| mark.point))
 }
 
 /// The channels that `rows` hold.
 ///
 /// # Errors
-/// [`CodecError`] when a row cannot be read.
-pub fn channels_of(rows: &[Row]) -> Result<BTreeMap<ChannelId, ChannelState>, CodecError> {
-    let bytes: BTreeMap<&[u8], &[u8]> =
+/// [`RowError`] when a row cannot be read or is not complete.
+pub fn channels_of(rows: &[Row]) -> Result<BTreeMap<ChannelId, ChannelState>, RowError> {
+    let by_key: BTreeMap<&[u8], &[u8]> =
         rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice())).collect();
-    let mut channels: BTreeMap<ChannelId, ChannelState> = BTreeMap::new();
+    let mut channels = BTreeMap::new();
     for (key, value) in rows {
-        if key.starts_with(b"c/") {
-            let row: ChannelRow = codec::decode(value)?;
-            let workflows = channels.remove(&row.id).map(|state| state.workflows);
-            let mut state = row.state;
-            state.workflows = workflows.unwrap_or_default();
-            channels.insert(row.id, state);
-        } else if key.starts_with(b"w/") {
-            let mut row: WorkflowRow = codec::decode(value)?;
-            for artifact in artifacts_of(&mut row.workflow) {
-                if row.inline.contains(&artifact.digest) {
-                    let key = format!("b/{}", artifact.digest);
-                    let body = bytes.get(key.as_bytes()).copied().unwrap_or_default();
-                    artifact.body = Body::Inline(body.to_vec());
-                }
-            }
-            let state = channels.entry(row.channel).or_default();
-            state.workflows.insert(row.workflow.id, row.workflow);
+        if key == MARK_KEY.as_bytes() || key.contains(&b'#') {
+            continue;
         }
+        let name = String::from_utf8_lossy(key);
+        let incomplete = || RowError::Incomplete(name.to_string());
+        let count = u32_at(value, 0).ok_or_else(incomplete)?;
+        let mut bytes = value.get(COUNT..).unwrap_or_default().to_vec();
+        for number in 1..count {
+            let next = key_of_piece(&name, number);
+            bytes.extend_from_slice(by_key.get(next.as_bytes()).ok_or_else(incomplete)?);
+        }
+        put_together(&mut channels, codec::decode(&bytes)?);
     }
     Ok(channels)
+}
+
+fn key_of(part: &Part) -> String {
+    match part {
+        Part::Channel(channel, _) => format!("c/{channel}"),
+        Part::Workflow(channel, workflow) => format!("w/{channel}/{}", workflow.id),
+        Part::Topic(channel, key, _) => format!("t/{channel}/{}", Digest::of(key.as_bytes())),
+        Part::Sentences(channel, bucket, _) => format!("s/{channel}/{bucket:02x}"),
+    }
+}
+
+fn key_of_piece(key: &str, number: u32) -> String {
+    if number == 0 { key.to_owned() } else { format!("{key}#{number}") }
 }

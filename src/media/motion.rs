@@ -281,12 +281,10 @@ fn mix_columns(mixed: &mut [u8], between: &[u16], runs: &[Run], weights: &[u16])
             let farther = &between[source + 1..source + 1 + LANES];
             let weights = &weights[column..column + LANES];
             let samples = &mut mixed[column..column + LANES];
-            for lane in 0..LANES {
-                let weight = weights[lane];
-                let less = share(nearer[lane], weight);
-                let more = share(farther[lane], weight);
-                let sample = nearer[lane] - less + more;
-                samples[lane] = ((sample + 128) >> 8) as u8;
+            let pairs = nearer.iter().zip(farther).zip(weights);
+            for (sample, ((&near, &far), &weight)) in samples.iter_mut().zip(pairs) {
+                let mixed = near - share(near, weight) + share(far, weight);
+                *sample = ((mixed + 128) >> 8) as u8;
             }
         }
     }

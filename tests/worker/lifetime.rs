@@ -240,9 +240,7 @@ async fn executions_are_logged_at_start_and_only_finished_ones_at_end() {
     let lines: Vec<(u64, String)> = text
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .map(|line| {
-            (line["attempt"].as_u64().unwrap(), line["phase"].as_str().unwrap().to_owned())
-        })
+        .map(|line| (line["attempt"].as_u64().unwrap(), line["phase"].as_str().unwrap().to_owned()))
         .collect();
     let expected = [(1, "start"), (2, "start"), (3, "start"), (3, "end")];
     assert_eq!(lines, expected.map(|(attempt, phase)| (attempt, phase.to_owned())));

@@ -134,7 +134,8 @@ fn number_in(sentence: &str) -> Option<(String, String)> {
 /// The words that `number` at `index` counts, without the punctuation that ends them.
 fn unit_after(words: &[&str], index: usize) -> Option<String> {
     const SCALES: &[&str] = &["hundred", "thousand", "million", "billion"];
-    const HALVES: &[&str] = &["degrees", "per", "cubic", "square", "metric", "light"];
+    const HALVES: &[&str] =
+        &["degrees", "per", "cubic", "square", "metric", "light", "below", "above"];
     let mut unit: Vec<&str> = Vec::new();
     for word in words.iter().skip(index + 1).take(4) {
         let bare = word.trim_end_matches([',', '.', ';', ':', '!', '?', ')']);

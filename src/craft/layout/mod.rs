@@ -18,7 +18,7 @@ mod patterns;
 mod seeded;
 mod space;
 
-use crate::domain::script::Script;
+use crate::domain::script::{Script, Sentence, SentenceKind};
 use crate::domain::timeline::{Focus, Motion};
 
 use self::choice::Choice;
@@ -163,8 +163,10 @@ pub fn film_art(script: &Script, look: &ArtLook<'_>, faces: &Faces) -> Vec<Scene
     let subject = format!("{} {}", look.subject, script.title);
     let mut arts: Vec<SceneArt> = Vec::with_capacity(script.scenes.len());
     for scene in &script.scenes {
+        // A greeting or a turn of the channel's own is heard, but it is nothing to show.
+        let tells = |sentence: &&Sentence| sentence.kind == SentenceKind::Source;
         let sentences: Vec<&str> =
-            scene.sentences.iter().map(|sentence| sentence.text.as_str()).collect();
+            scene.sentences.iter().filter(tells).map(|said| said.text.as_str()).collect();
         let brief = SceneBrief {
             number: scene.number,
             of: u32::try_from(script.scenes.len()).unwrap_or(u32::MAX),

@@ -27,43 +27,28 @@ pub struct Recovery {
     pub torn_tail: Option<Problem>,
 }
 
-/// The journal's segments, open for appending. One per folder, under the data folder's lock.
-pub struct SegmentLog {
+/// A journal that was read and may be written to: between the two its reader can still refuse it,
+/// and no byte has changed.
+pub struct Opening {
     files: Arc<dyn FileLayer>,
     folder: PathBuf,
-    options: SegmentOptions,
-    segment_id: u32,
-    path: PathBuf,
-    file: Box<dyn OpenFile>,
-    slot: Slot,
-    /// Where the next frame goes.
-    offset: u64,
-    /// Up to here the file exists.
-    filled: u64,
-    /// The last sequence that was appended.
-    last_seq: Seq,
-    /// The last sequence that is durable.
-    synced_seq: Seq,
-    zeros: Vec<u8>,
+    tail: Option<Tail>,
+    recovery: Recovery,
 }
 
-impl SegmentLog {
-    /// Opens the journal in `folder`, or makes one. Hands every sound frame that ends after
-    /// `after` (the last checkpoint's sequence, 0 without one) to `on_frame`, in order; cuts a torn
-    /// tail; makes everything that was handed over durable.
+impl Opening {
+    /// Reads the journal in `folder`, which need not exist. Hands every sound frame that ends after
+    /// `after` (the last checkpoint's sequence, 0 without one) to `on_frame`, in order.
     ///
     /// # Errors
     /// [`LogError::Damaged`] for anything worse than a torn tail, and when frames between `after`
-    /// and the first that is kept are gone; otherwise what the file layer says. No byte is changed
-    /// in a damaged journal.
-    pub fn open(
+    /// and the first that is kept are gone; otherwise what the file layer says.
+    pub fn read(
         files: Arc<dyn FileLayer>,
         folder: &Path,
-        options: SegmentOptions,
         after: Seq,
         on_frame: &mut dyn FnMut(Frame),
-    ) -> Result<(Self, Recovery), LogError> {
-        files.make_folder(folder).map_err(|error| LogError::of_io("make folder", folder, error))?;
+    ) -> Result<Self, LogError> {
         let mut scan = JournalScan::begin(Arc::clone(&files), folder)?;
         let mut frames = 0;
         let mut torn_tail = None;
@@ -85,12 +70,60 @@ impl SegmentLog {
         }
         let recovery =
             Recovery { first_seq: scan.first_seq(), last_seq: scan.last_seq(), frames, torn_tail };
-        remove_unfinished(files.as_ref(), folder)?;
-        let log = match scan.tail() {
-            Some(tail) => Self::go_on(files, folder, options, tail, &recovery)?,
-            None => Self::create(files, folder, options, 1, Seq(0))?,
+        Ok(Self { files, folder: folder.to_path_buf(), tail: scan.tail(), recovery })
+    }
+
+    /// Makes the folder if need be, cuts a torn tail, and makes everything that was handed over
+    /// durable.
+    ///
+    /// # Errors
+    /// What the file layer says.
+    pub fn go_on(self, options: SegmentOptions) -> Result<(SegmentLog, Recovery), LogError> {
+        let Self { files, folder, tail, recovery } = self;
+        let made = files.make_folder(&folder);
+        made.map_err(|error| LogError::of_io("make folder", &folder, error))?;
+        remove_unfinished(files.as_ref(), &folder)?;
+        let log = match tail {
+            Some(tail) => SegmentLog::go_on(files, &folder, options, tail, &recovery)?,
+            None => SegmentLog::create(files, &folder, options, 1, Seq(0))?,
         };
         Ok((log, recovery))
+    }
+}
+
+/// The journal's segments, open for appending. One per folder, under the data folder's lock.
+pub struct SegmentLog {
+    files: Arc<dyn FileLayer>,
+    folder: PathBuf,
+    options: SegmentOptions,
+    segment_id: u32,
+    path: PathBuf,
+    file: Box<dyn OpenFile>,
+    slot: Slot,
+    /// Where the next frame goes.
+    offset: u64,
+    /// Up to here the file exists.
+    filled: u64,
+    /// The last sequence that was appended.
+    last_seq: Seq,
+    /// The last sequence that is durable.
+    synced_seq: Seq,
+    zeros: Vec<u8>,
+}
+
+impl SegmentLog {
+    /// Opens the journal in `folder`, or makes one: [`Opening::read`] and [`Opening::go_on`] in one.
+    ///
+    /// # Errors
+    /// As those two.
+    pub fn open(
+        files: Arc<dyn FileLayer>,
+        folder: &Path,
+        options: SegmentOptions,
+        after: Seq,
+        on_frame: &mut dyn FnMut(Frame),
+    ) -> Result<(Self, Recovery), LogError> {
+        Opening::read(files, folder, after, on_frame)?.go_on(options)
     }
 
     /// Takes up the newest segment where its frames end.

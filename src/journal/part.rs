@@ -1,0 +1,145 @@
+//! The books in small pieces: what checkpoints and the store are made of.
+//!
+//! A channel grows for years, so no piece holds a whole one: its head, each workflow, each used
+//! topic and the sentences' fingerprints (in 256 buckets by their highest byte) are pieces of their
+//! own, and a change rewrites only the pieces it touches.
+//!
+//! Architecture invariant: pieces put together are the state they were made of, in whatever order
+//! (D7). Variants are only ever added at the end: checkpoints hold their numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::channel::{ChannelState, UsedTopic};
+use crate::domain::event::Event;
+use crate::domain::ids::{ChannelId, WorkflowId};
+use crate::domain::workflow::Workflow;
+
+/// A piece of the books, small enough to be encoded by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Part {
+    /// A channel without what has pieces of its own.
+    Channel(ChannelId, Box<ChannelState>),
+    /// One workflow.
+    Workflow(ChannelId, Box<Workflow>),
+    /// One used topic, by its key.
+    Topic(ChannelId, String, Box<UsedTopic>),
+    /// The fingerprints of used sentences whose highest byte is the given one, in order.
+    Sentences(ChannelId, u8, Vec<u64>),
+}
+
+/// Which pieces have changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    heads: BTreeSet<ChannelId>,
+    workflows: BTreeSet<(ChannelId, WorkflowId)>,
+    topics: BTreeSet<(ChannelId, String)>,
+    sentences: BTreeSet<(ChannelId, u8)>,
+}
+
+impl Changed {
+    /// Notes the pieces that `events` in `channel` change.
+    pub fn note(&mut self, channel: ChannelId, events: &[Event]) {
+        // The head is small, and a channel's first event makes it whatever the event is.
+        self.heads.insert(channel);
+        for event in events {
+            if let Some(workflow) = event.workflow() {
+                self.workflows.insert((channel, workflow));
+            }
+            if let Event::TrendDetected { profile, .. } = event {
+                self.topics.insert((channel, profile.key.clone()));
+            }
+            if let Event::ContentReady { sentences, .. } = event {
+                let buckets = sentences.iter().map(|sentence| (channel, bucket_of(*sentence)));
+                self.sentences.extend(buckets);
+            }
+        }
+    }
+
+    /// Copies of those pieces as they are in `channels`.
+    #[must_use]
+    pub fn parts(&self, channels: &BTreeMap<ChannelId, ChannelState>) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for channel in &self.heads {
+            parts.extend(channels.get(channel).map(|state| head(*channel, state)));
+        }
+        for (channel, id) in &self.workflows {
+            let workflow = channels.get(channel).and_then(|state| state.workflows.get(id));
+            parts.extend(
+                workflow.map(|workflow| Part::Workflow(*channel, Box::new(workflow.clone()))),
+            );
+        }
+        for (channel, key) in &self.topics {
+            let topic = channels.get(channel).and_then(|state| state.topics.get(key));
+            parts.extend(
+                topic.map(|topic| Part::Topic(*channel, key.clone(), Box::new(topic.clone()))),
+            );
+        }
+        for (channel, bucket) in &self.sentences {
+            parts.extend(channels.get(channel).map(|state| sentences(*channel, state, *bucket)));
+        }
+        parts
+    }
+}
+
+/// All pieces of a channel.
+#[must_use]
+pub fn parts_of(channel: ChannelId, state: &ChannelState) -> Vec<Part> {
+    let mut parts = vec![head(channel, state)];
+    let workflows = state.workflows.values();
+    parts.extend(workflows.map(|workflow| Part::Workflow(channel, Box::new(workflow.clone()))));
+    let topics = state.topics.iter();
+    parts.extend(
+        topics.map(|(key, topic)| Part::Topic(channel, key.clone(), Box::new(topic.clone()))),
+    );
+    let buckets: BTreeSet<u8> = state.sentences.iter().map(|print| bucket_of(*print)).collect();
+    parts.extend(buckets.into_iter().map(|bucket| sentences(channel, state, bucket)));
+    parts
+}
+
+/// Puts a piece where it belongs.
+pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part) {
+    match part {
+        Part::Channel(channel, state) => {
+            let came_before = channels.insert(channel, *state).unwrap_or_default();
+            let state = channels.entry(channel).or_default();
+            state.workflows.extend(came_before.workflows);
+            state.topics.extend(came_before.topics);
+            state.sentences.extend(came_before.sentences);
+        }
+        Part::Workflow(channel, workflow) => {
+            channels.entry(channel).or_default().workflows.insert(workflow.id, *workflow);
+        }
+        Part::Topic(channel, key, topic) => {
+            channels.entry(channel).or_default().topics.insert(key, *topic);
+        }
+        Part::Sentences(channel, _, prints) => {
+            channels.entry(channel).or_default().sentences.extend(prints);
+        }
+    }
+}
+
+fn head(channel: ChannelId, state: &ChannelState) -> Part {
+    // Written out in full, so that a new field of the state cannot be forgotten here.
+    let ChannelState { name, generation, paused, parked, workflows: _, topics: _, sentences: _ } =
+        state;
+    let head = ChannelState {
+        name: name.clone(),
+        generation: *generation,
+        paused: *paused,
+        parked: parked.clone(),
+        ..ChannelState::default()
+    };
+    Part::Channel(channel, Box::new(head))
+}
+
+fn sentences(channel: ChannelId, state: &ChannelState, bucket: u8) -> Part {
+    let first = u64::from(bucket) << 56;
+    let last = first | (u64::MAX >> 8);
+    Part::Sentences(channel, bucket, state.sentences.range(first..=last).copied().collect())
+}
+
+fn bucket_of(fingerprint: u64) -> u8 {
+    fingerprint.to_be_bytes()[0]
+}
