@@ -142,8 +142,9 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
         let lower = bare.to_lowercase();
         // A capital inside a sentence makes a name, never a verb.
         let may_be_verb = at == 0 || !bare.starts_with(char::is_uppercase);
-        let is_content =
-            !bare.is_empty() && !is_stop_word(&lower) && !(may_be_verb && is_verb(&lower));
+        let says_nothing = bare.is_empty() || is_stop_word(&lower);
+        let is_action = may_be_verb && is_verb(&lower);
+        let is_content = !(says_nothing || is_action);
         // "New Mexico" is a name, and "new" says nothing.
         let is_content = is_content || (at > 0 && bare == "New");
         let is_number = bare.chars().all(|c| c.is_ascii_digit()) && !bare.is_empty();
