@@ -154,6 +154,6 @@ async fn an_unwritable_place_is_named() {
     std::fs::write(&file, b"").unwrap();
     let failure =
         run(Job::Narrate(narrate_job(folder.path(), file.join("cache")))).await.unwrap_err();
-    assert_eq!(failure.code, "narration_unwritable");
+    assert_eq!(failure.code, "file_error");
     assert!(failure.message.contains("file/cache"), "{failure}");
 }
