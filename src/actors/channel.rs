@@ -32,6 +32,7 @@ use crate::journal::queue::JournalHandle;
 use crate::journal::record::{self, Commit, SCHEMA};
 use crate::journal::writer::{AppendError, AppendRequest, Reply as AppendReply};
 use crate::ports::clock::Entropy;
+use crate::supervision::caught::caught;
 use crate::supervision::envelope::{Envelope, Mailbox, Trace};
 use crate::supervision::exit::exit_of;
 use crate::supervision::handle::Handle;
@@ -217,6 +218,19 @@ impl ChannelActor {
         Ok(())
     }
 
+    /// A life that fails stops its stages itself, in order: the engine would kill them in whatever
+    /// order, and with it would go the order in which their leases come back.
+    async fn end_in_order(
+        life: &mut ChannelLife,
+        outcome: Result<Result<(), ActorProcessingErr>, String>,
+    ) -> Result<(), ActorProcessingErr> {
+        let outcome = outcome.unwrap_or_else(|panic| Err(panic.into()));
+        if outcome.is_err() {
+            stop_stages(life).await;
+        }
+        outcome
+    }
+
     /// Looks at every workflow: after a start, and whenever time has passed.
     async fn reconcile_all(&self, life: &mut ChannelLife) -> Result<(), ActorProcessingErr> {
         let channel = self.parts.tools.profile.id;
@@ -226,6 +240,12 @@ impl ChannelActor {
         });
         workflows.extend(life.dispatched.keys());
         self.reconcile(life, workflows).await
+    }
+}
+
+async fn stop_stages(life: &mut ChannelLife) {
+    for child in life.stages.values_mut().rev() {
+        child.stop(STAGE_STOP_LIMIT).await;
     }
 }
 
@@ -272,7 +292,8 @@ impl Actor for ChannelActor {
         life: &mut ChannelLife,
     ) -> Result<(), ActorProcessingErr> {
         let (handling, message) = envelope.open();
-        self.take(life, message, handling.trace()).await
+        let taken = caught(self.take(life, message, handling.trace())).await;
+        Self::end_in_order(life, taken).await
     }
 
     async fn handle_supervisor_evt(
@@ -281,10 +302,9 @@ impl Actor for ChannelActor {
         event: SupervisionEvent,
         life: &mut ChannelLife,
     ) -> Result<(), ActorProcessingErr> {
-        match exit_of(&event) {
-            Some((actor, exit)) => self.stage_ended(life, actor, &exit),
-            None => Ok(()),
-        }
+        let Some((actor, exit)) = exit_of(&event) else { return Ok(()) };
+        let noted = caught(async { self.stage_ended(life, actor, &exit) }).await;
+        Self::end_in_order(life, noted).await
     }
 
     async fn post_stop(
@@ -292,9 +312,7 @@ impl Actor for ChannelActor {
         _myself: ActorRef<Self::Msg>,
         life: &mut ChannelLife,
     ) -> Result<(), ActorProcessingErr> {
-        for child in life.stages.values_mut().rev() {
-            child.stop(STAGE_STOP_LIMIT).await;
-        }
+        stop_stages(life).await;
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ pub async fn note_parked_channels(
     clock: Arc<dyn Clock>,
 ) {
     let mut transitions = registry.subscribe();
-    drop(registry);
+    let registry = Arc::downgrade(&registry);
     loop {
         match transitions.recv().await {
             Ok(transition) => {
@@ -37,7 +37,15 @@ pub async fn note_parked_channels(
                     note(*channel, reason, &fold, &journal, clock.as_ref());
                 }
             }
-            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Lagged(_)) => {
+                let Some(registry) = registry.upgrade() else { return };
+                for (path, channel) in &channels {
+                    let status = registry.view(path).map(|view| view.status);
+                    if let Some(Status::Parked { reason }) = status {
+                        note(*channel, reason, &fold, &journal, clock.as_ref());
+                    }
+                }
+            }
             Err(RecvError::Closed) => return,
         }
     }
@@ -50,7 +58,11 @@ fn note(
     journal: &JournalHandle,
     clock: &dyn Clock,
 ) {
-    let generation = fold.read(channel, |state| state.generation);
+    let (generation, is_noted) =
+        fold.read(channel, |state| (state.generation, state.parked.is_some()));
+    if is_noted {
+        return;
+    }
     let events = vec![Event::ChannelParked { reason }];
     let commit = Commit { channel, generation, at: clock.now(), correlation: None, events };
     let Ok(payload) = record::encode(&commit) else { return };

@@ -20,6 +20,7 @@ use super::stage_work::{StageTools, StageWork};
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
 use crate::domain::ticket::Ticket;
+use crate::supervision::caught::panic_text;
 use crate::supervision::envelope::{Envelope, Handling, Mailbox, Trace};
 use crate::supervision::handle::Handle;
 use crate::supervision::path::Incarnation;
@@ -168,12 +169,7 @@ fn outcome_of(
     match joined {
         Ok(result) => result,
         Err(error) if error.is_panic() => {
-            let panic = error.into_panic();
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no text");
+            let text = panic_text(&*error.into_panic());
             Err(Failure::transient("stage_panicked", format!("the stage panicked: {text}")))
         }
         Err(_) => Err(Failure::cancelled("the work was aborted")),

@@ -8,11 +8,12 @@
 //! incarnation that is known to be dead.
 
 use std::fmt;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorRef};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::envelope::{CallError, Envelope, Kind, Mailbox, NotSent, Reply, Trace};
 use super::observe::{Entry, Registry, Status};
@@ -48,15 +49,30 @@ pub trait Slot: fmt::Debug + Send + Sync {
     fn vacate(&self, incarnation: Incarnation);
 }
 
+/// The mailbox of the present incarnation, and who waits for the next.
+///
+/// Not a `tokio::sync::watch`: that wakes those who wait in a random order, and with it would go the
+/// order in which they ask a broker that has come back.
+struct Current<M> {
+    mailbox: Mutex<Option<Mailbox<M>>>,
+    changed: Notify,
+}
+
+impl<M> Current<M> {
+    fn lock(&self) -> MutexGuard<'_, Option<Mailbox<M>>> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The stable address of an actor that takes messages `M`.
 pub struct Handle<M> {
     entry: Arc<Entry>,
-    current: Arc<watch::Sender<Option<Mailbox<M>>>>,
+    current: Arc<Current<M>>,
 }
 
 impl<M> fmt::Debug for Handle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handle({}, {:?})", self.entry.path(), self.current.borrow())
+        write!(f, "Handle({}, {:?})", self.entry.path(), &*self.current.lock())
     }
 }
 
@@ -71,7 +87,10 @@ impl<M: Kind + Send + 'static> Handle<M> {
     /// path do not know of each other.
     #[must_use]
     pub fn new(registry: &Registry, path: &ActorPath) -> Self {
-        Self { entry: registry.entry(path), current: Arc::new(watch::Sender::new(None)) }
+        Self {
+            entry: registry.entry(path),
+            current: Arc::new(Current { mailbox: Mutex::new(None), changed: Notify::new() }),
+        }
     }
 
     /// Where the actor is in the tree.
@@ -89,28 +108,29 @@ impl<M: Kind + Send + 'static> Handle<M> {
     /// The mailbox of the present incarnation; `None` while none runs.
     #[must_use]
     pub fn current(&self) -> Option<Mailbox<M>> {
-        self.current.borrow().clone()
+        self.current.lock().clone()
     }
 
     /// The present incarnation; `None` while none runs.
     #[must_use]
     pub fn incarnation(&self) -> Option<Incarnation> {
-        self.current.borrow().as_ref().map(Mailbox::incarnation)
+        self.current.lock().as_ref().map(Mailbox::incarnation)
     }
 
     /// Waits for an incarnation later than `after` and returns its mailbox; with the default
     /// `Incarnation(0)`, for any. Callers bound the wait.
     pub async fn running_after(&self, after: Incarnation) -> Mailbox<M> {
-        let mut changes = self.current.subscribe();
         loop {
-            let mailbox = changes.borrow_and_update().clone();
+            let mut change = pin!(self.current.changed.notified());
+            // From here on no change is missed, also one between the look and the wait.
+            change.as_mut().enable();
+            let mailbox = self.current();
             if let Some(mailbox) = mailbox
                 && mailbox.incarnation() > after
             {
                 return mailbox;
             }
-            // The sender lives in `self`, so it cannot be closed while we wait.
-            let _ = changes.changed().await;
+            change.await;
         }
     }
 
@@ -215,20 +235,18 @@ impl<M: Kind + Send + 'static> Handle<M> {
         actor: ActorRef<Envelope<M>>,
     ) -> Mailbox<M> {
         let mailbox = Mailbox::new(actor, Arc::clone(self.entry.stats()), incarnation);
-        self.current.send_replace(Some(mailbox.clone()));
+        *self.current.lock() = Some(mailbox.clone());
+        self.current.changed.notify_waiters();
         mailbox
     }
 }
 
 impl<M: Kind + Send + 'static> Slot for Handle<M> {
     fn vacate(&self, incarnation: Incarnation) {
-        self.current.send_if_modified(|current| {
-            let is_present =
-                current.as_ref().is_some_and(|mailbox| mailbox.incarnation() <= incarnation);
-            if is_present {
-                *current = None;
-            }
-            is_present
-        });
+        let mut current = self.current.lock();
+        let is_over = current.as_ref().is_some_and(|mailbox| mailbox.incarnation() <= incarnation);
+        if is_over {
+            *current = None;
+        }
     }
 }

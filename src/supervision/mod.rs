@@ -9,6 +9,7 @@
 //! Architecture invariant: no actor is known here by name; what a child is comes with its spec.
 //! Nothing is global: registry, chance and places for respawns come with the [`environment`].
 
+pub mod caught;
 mod child;
 mod command;
 pub mod envelope;

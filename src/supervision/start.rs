@@ -3,15 +3,13 @@
 //! Architecture invariant: a start always ends with a report to the supervisor, or with the
 //! supervisor's own end.
 
-use std::any::Any;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 
 use ractor::ActorCell;
 use tokio::sync::Semaphore;
 
+use super::caught::{caught, panic_text};
 use super::handle::StartContext;
 use super::path::Incarnation;
 use super::spec::{ChildSpec, Role};
@@ -37,21 +35,6 @@ pub(super) async fn start_child(
 /// Runs the spec's start; a panic in it becomes a failed start.
 async fn guarded_start(spec: &ChildSpec, context: StartContext) -> Result<ActorCell, StartError> {
     let begun = catch_unwind(AssertUnwindSafe(|| (spec.start)(context)));
-    let mut start = begun.map_err(|panic| StartError::Failed(panic_text(&*panic)))?;
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| start.as_mut().poll(cx))) {
-        Ok(poll) => poll,
-        Err(panic) => Poll::Ready(Err(StartError::Failed(panic_text(&*panic)))),
-    })
-    .await
-}
-
-/// What a panic said.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        return (*text).to_owned();
-    }
-    match panic.downcast_ref::<String>() {
-        Some(text) => text.clone(),
-        None => "panicked without a text".to_owned(),
-    }
+    let start = begun.map_err(|panic| StartError::Failed(panic_text(&*panic)))?;
+    caught(start).await.map_err(StartError::Failed)?
 }

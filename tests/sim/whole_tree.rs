@@ -117,11 +117,8 @@ fn no_seed_of_the_whole_tree_breaks_a_promise() {
 }
 
 #[test]
-#[ignore = "known fault: now and then a run differs; suspected is the engine, which kills the children \
-            of a dead parent in the order of a hash map"]
 fn two_runs_of_a_seed_of_the_whole_tree_are_the_same_history() {
     hush_simulated_panics();
-    for seed in 100..103 {
-        assert_eq!(run_one(seed), run_one(seed), "seed {seed}");
-    }
+    let unequal: Vec<u64> = (100..112).filter(|seed| run_one(*seed) != run_one(*seed)).collect();
+    assert_eq!(unequal, Vec::<u64>::new(), "these seeds differ from run to run");
 }

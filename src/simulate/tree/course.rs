@@ -358,7 +358,10 @@ impl Course {
     }
 }
 
+/// Kills a channel, its stages first: the engine would kill them after it, in the order of a hash
+/// map that differs from run to run.
 fn kill(channel: &SimChannel) {
+    channel.stage_cells().iter().for_each(ractor::ActorCell::kill);
     if let Some(mailbox) = channel.handle.current() {
         mailbox.actor().kill();
     }
