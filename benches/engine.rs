@@ -40,7 +40,7 @@ fn finding(stage: StageName) -> Finding {
 
 /// Six decisions: a start and five outcomes, each decided and applied.
 fn whole_workflow(state: &mut ChannelState, policies: &Policies) {
-    let context = Context { now: Timestamp(0), draw: 1, policies };
+    let context = Context::plain(Timestamp(0), 1, policies);
     let command = CommandId::new("bench").expect("valid");
     let workflow = WorkflowId::of_command(&command);
     let start = Command::Start {

@@ -15,12 +15,14 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::channel_commit::InFlight;
+use super::admission::Admission;
+use super::channel_commit::{Asked, InFlight};
 use super::channel_stages::{Dispatched, check_accepted};
-use super::messages::{ChannelMsg, StageMsg};
+use super::messages::{CLOCK_JUMP, ChannelMsg, RECHECK, StageMsg};
 use super::stage_work::{StageTools, StageWork};
-use crate::domain::channel::ChannelState;
+use crate::domain::channel::{ChannelRules, ChannelState};
 use crate::domain::command::Command;
+use crate::domain::decide::next_slot_wake;
 use crate::domain::event::Event;
 use crate::domain::ids::{Generation, WorkflowId};
 use crate::domain::retry::Policies;
@@ -58,6 +60,10 @@ pub struct ChannelParts {
     pub fold: Arc<Fold>,
     /// The limits of the stages.
     pub policies: Arc<Policies>,
+    /// What the owner wants of its decisions.
+    pub rules: ChannelRules,
+    /// The node's gate for new work.
+    pub admission: Admission,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
     /// What the stages may use; it holds the channel's profile and the clock.
@@ -96,6 +102,8 @@ pub struct ChannelLife {
     pub(super) wakes: BTreeMap<WorkflowId, Timestamp>,
     alarm: Option<AbortHandle>,
     began: Instant,
+    /// Both clocks when they were last compared.
+    compared: (Instant, Timestamp),
 }
 
 impl ChannelLife {
@@ -173,13 +181,26 @@ impl ChannelActor {
         }
     }
 
+    /// By how many milliseconds the wall clock has left the monotonic one since it was last asked,
+    /// if that is more than [`CLOCK_JUMP`].
+    fn clock_jump(&self, life: &mut ChannelLife) -> Option<i64> {
+        let (instant, wall) = (Instant::now(), self.now());
+        let (last_instant, last_wall) = std::mem::replace(&mut life.compared, (instant, wall));
+        let passed = instant.saturating_duration_since(last_instant);
+        let by_ms = wall.0.saturating_sub(last_wall.plus(passed).0);
+        (by_ms.unsigned_abs() > CLOCK_JUMP.as_millis() as u64).then_some(by_ms)
+    }
+
     /// Wakes the actor when the next deadline comes, or at the next re-check of the clock.
     pub(super) fn set_alarm(&self, life: &mut ChannelLife) {
         if let Some(alarm) = life.alarm.take() {
             alarm.abort();
         }
-        let Some(first) = life.wakes.values().min() else { return };
-        let wait = first.since(self.now()).min(super::messages::RECHECK);
+        let now = self.now();
+        let schedule = self.parts.rules.schedule.as_ref();
+        let slot = schedule.and_then(|schedule| next_slot_wake(&life.state, schedule, now));
+        let Some(first) = life.wakes.values().copied().chain(slot).min() else { return };
+        let wait = first.since(now).min(RECHECK);
         let me = life.me.clone();
         let alarm = tokio::spawn(async move {
             tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
@@ -196,8 +217,8 @@ impl ChannelActor {
         trace: Trace,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ChannelMsg::Command { command, id, reply } => {
-                self.decide(life, &command, id, reply, trace)?;
+            ChannelMsg::Command { command, id, note, reply } => {
+                self.answer(life, &command, Asked { id, note, reply }, trace)?;
             }
             ChannelMsg::Committed(outcome) => {
                 let touched = Self::acknowledge(life, outcome)?;
@@ -208,7 +229,10 @@ impl ChannelActor {
                 self.stage_reported(life, stage, reporter, report, trace)?;
             }
             ChannelMsg::Wake => {
-                self.decide(life, &Command::Wake, None, None, trace)?;
+                if let Some(by_ms) = self.clock_jump(life) {
+                    self.decide(life, &Command::ClockJumped { by_ms }, trace)?;
+                }
+                self.decide(life, &Command::Wake, trace)?;
                 self.reconcile_all(life).await?;
             }
             ChannelMsg::CheckAccepted(ticket, given_to) => check_accepted(life, ticket, given_to),
@@ -274,8 +298,9 @@ impl Actor for ChannelActor {
             wakes: BTreeMap::new(),
             alarm: None,
             began: Instant::now(),
+            compared: (Instant::now(), self.now()),
         };
-        self.decide(&mut life, &Command::Recover, None, None, Trace::default())?;
+        self.decide(&mut life, &Command::Recover, Trace::default())?;
         // Until the recovery is committed, the fold still shows what an older life had started:
         // nothing is handed out before.
         let everything = life.state.workflows.keys().copied().collect();

@@ -209,7 +209,7 @@ impl ChannelActor {
             StageReport::Outcome { ticket, result } => {
                 let Some(given) = in_hand(life, ticket, reporter) else { return Ok(()) };
                 given.stand = Stand::Over;
-                self.decide(life, &outcome(ticket, *result), None, None, trace)
+                self.decide(life, &outcome(ticket, *result), trace)
             }
             StageReport::Idle => {
                 let busy = life
@@ -248,7 +248,7 @@ impl ChannelActor {
         for ticket in take_back(life, stage) {
             let message = format!("the actor of the {stage} stage died: {not_ready}");
             let failure = Failure::transient("stage_crashed", message);
-            self.decide(life, &outcome(ticket, Err(failure)), None, None, Trace::default())?;
+            self.decide(life, &outcome(ticket, Err(failure)), Trace::default())?;
         }
         come_back_later(life, stage, &not_ready)
     }

@@ -3,13 +3,16 @@
 //! Architecture invariant: messages carry values, never a reference into an actor.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::artifact::StageOutput;
-use crate::domain::channel::UsedTopic;
+use crate::domain::artifact::{Digest, StageOutput};
+use crate::domain::channel::{ChannelState, UsedTopic};
 use crate::domain::command::{Command, Rejection, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{CommandId, Seq};
+use crate::domain::noted::NotedAnswer;
 use crate::domain::retry::StagePolicy;
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
@@ -90,8 +93,41 @@ pub enum StageReport {
     Idle,
 }
 
+/// The answer to a command that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The last event that follows from it; of a command that was answered before, the last of all.
+    pub seq: Seq,
+    /// What the command's note says, if it has one: now, and whenever it is asked again.
+    pub noted: Option<NotedAnswer>,
+    /// Whether it was answered before and changed nothing now.
+    pub replayed: bool,
+}
+
 /// The answer to a command.
-pub type CommandReply = Result<Seq, CommandError>;
+pub type CommandReply = Result<Answer, CommandError>;
+
+/// Renders the body of a noted answer from the state that the command leads to.
+pub type RenderAnswer = Arc<dyn Fn(&ChannelState) -> String + Send + Sync>;
+
+/// Makes the answer to a command durable, so that the same command is answered the same again.
+#[derive(Clone)]
+pub struct RequestNote {
+    /// The command's id.
+    pub id: CommandId,
+    /// Digest of everything that is asked for: another request under this id is refused.
+    pub request: Digest,
+    /// The status of an answer that is not a refusal.
+    pub status: u16,
+    /// Renders its body.
+    pub render: RenderAnswer,
+}
+
+impl fmt::Debug for RequestNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestNote").field("id", &self.id).finish_non_exhaustive()
+    }
+}
 
 /// Why a command has no effect.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -99,6 +135,14 @@ pub enum CommandError {
     /// It was decided against.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// It was decided against when it was first asked.
+    #[error("{message}")]
+    RefusedBefore {
+        /// Stable snake_case code of that refusal.
+        code: String,
+        /// Why.
+        message: String,
+    },
     /// It could not be made durable.
     #[error(transparent)]
     NotDurable(#[from] AppendError),
@@ -113,6 +157,8 @@ pub enum ChannelMsg {
         command: Command,
         /// Its id, if it has one, for whoever follows the events.
         id: Option<CommandId>,
+        /// Whether its answer is to be kept.
+        note: Option<RequestNote>,
         /// Where the answer goes, once it is durable.
         reply: Option<Reply<CommandReply>>,
     },
@@ -156,3 +202,6 @@ pub const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Wall-clock deadlines are looked at again at least this often, because clocks jump.
 pub const RECHECK: Duration = Duration::from_secs(30);
+
+/// The wall clock may leave the monotonic one by so much before that is an event.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(60);

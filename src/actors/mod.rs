@@ -3,6 +3,7 @@
 //! Reading order: `messages`, `channel` (with `channel_commit` and `channel_stages`), `stage` (the
 //! shell, with `stage_work` and `stage_run`), then the five stages in the order of the work.
 
+pub mod admission;
 pub mod channel;
 mod channel_commit;
 mod channel_stages;

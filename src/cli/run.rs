@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::data_folder::DataFolder;
 use super::output::{CliError, Exit};
 use super::settings::{NodeSettings, open_error};
+use crate::actors::admission::Admission;
 use crate::actors::channel::ChannelParts;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::ChannelMsg;
@@ -29,7 +30,7 @@ use crate::adapters::offline::library::LocalLibrary;
 use crate::adapters::offline::renderer::ChildRenderer;
 use crate::adapters::offline::voice::FliteVoice;
 use crate::adapters::offline::writer::ExtractiveWriter;
-use crate::domain::channel::ChannelProfile;
+use crate::domain::channel::{ChannelProfile, ChannelRules};
 use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
@@ -64,6 +65,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub struct ChannelSetup {
     /// What it is.
     pub profile: ChannelProfile,
+    /// What its owner wants of its decisions.
+    pub rules: ChannelRules,
     /// Its sources.
     pub source: Arc<dyn TrendSource>,
 }
@@ -326,6 +329,7 @@ fn channel_parts(
     let library = Arc::new(library);
     let writer = Arc::new(ExtractiveWriter);
     let store = Arc::new(LocalArtifacts::new(artifacts));
+    let admission = Admission::new(Arc::clone(fold), settings.live_workflows);
     let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
     let parts = channels.iter().map(|setup| {
         let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));
@@ -348,6 +352,8 @@ fn channel_parts(
             journal: journal.clone(),
             fold: Arc::clone(fold),
             policies: Arc::new(settings.policies.clone()),
+            rules: setup.rules.clone(),
+            admission: admission.clone(),
             entropy: Arc::clone(entropy),
             tools: StageTools {
                 profile: Arc::new(setup.profile.clone()),

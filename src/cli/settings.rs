@@ -4,15 +4,18 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::output::{CliError, Exit};
 use crate::actors::renderer::VideoSettings;
 use crate::adapters::offline::renderer::Encoding;
 use crate::config::Config;
-use crate::config::channel::{Aspect as ConfigAspect, ChannelConfig};
+use crate::config::channel::{self as config, Aspect as ConfigAspect, ChannelConfig};
 use crate::config::pipeline::StagePolicyConfig;
 use crate::config::render::CountOrAuto;
-use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
+use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::gpu::broker::HostSlots;
 use crate::journal::open::OpenError;
 
@@ -29,6 +32,8 @@ pub struct NodeSettings {
     pub policies: Policies,
     /// Where executions are noted, if they are.
     pub execution_log: Option<PathBuf>,
+    /// How many workflows may be live at once.
+    pub live_workflows: u32,
 }
 
 /// Cores that one render uses well.
@@ -74,6 +79,7 @@ impl NodeSettings {
                 stage(&pipeline.upload),
             ]),
             execution_log: config.node.execution_log.clone(),
+            live_workflows: config.limits.live_workflows,
         }
     }
 }
@@ -97,6 +103,23 @@ pub fn profile_of(channel: &ChannelConfig) -> ChannelProfile {
         video_length: channel.video_length,
         scenes: channel.scenes,
     }
+}
+
+/// What the owner of a channel of the config wants of its decisions.
+#[must_use]
+pub fn rules_of(channel: &ChannelConfig) -> ChannelRules {
+    // The config has checked the name of the zone.
+    let timezone = TimeZone::get(&channel.timezone).unwrap_or(TimeZone::UTC);
+    let schedule = Schedule {
+        times: channel.publish_hours.iter().map(|time| time.minutes()).collect(),
+        timezone,
+        lead: channel.lead,
+        missed: match channel.missed_slots {
+            config::MissedSlots::Latest => MissedSlots::Latest,
+            config::MissedSlots::Skip => MissedSlots::Skip,
+        },
+    };
+    ChannelRules { schedule: Some(schedule), approval: channel.approval }
 }
 
 /// What a person is told of a journal that cannot be opened.

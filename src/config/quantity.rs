@@ -141,6 +141,12 @@ pub struct TimeOfDay {
 }
 
 impl TimeOfDay {
+    /// Minutes since midnight, 0–1439.
+    #[must_use]
+    pub const fn minutes(self) -> u16 {
+        self.minutes
+    }
+
     /// The time `minutes` after midnight, modulo a day.
     #[must_use]
     pub const fn from_minutes(minutes: u16) -> Self {

@@ -3,10 +3,11 @@
 //! Architecture invariant: pure and total. An event is a fact; it is never refused here, and one
 //! that names something unknown changes nothing (`invariants` and `journal verify` find those).
 
-use super::channel::{ChannelState, UsedTopic};
+use super::channel::{ChannelState, SlotRecord, UsedTopic};
 use super::event::Event;
 use super::failure::{Failure, FailureClass};
 use super::ids::{Attempt, Take, WorkflowId};
+use super::noted::NotedCommand;
 use super::stage::{DoneStage, Position, StageName, StageState};
 use super::timestamp::Timestamp;
 use super::workflow::{Ending, Progress, Workflow};
@@ -19,7 +20,10 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
             state.generation = *generation;
             state.parked = None;
         }
-        Event::WorkflowStarted { workflow, command, content_type, priority, topic } => {
+        Event::WorkflowStarted { workflow, command, content_type, priority, topic, slot } => {
+            if let Some(slot) = slot {
+                book_slot(state, *slot, SlotRecord::Taken(*workflow));
+            }
             let started = Workflow {
                 id: *workflow,
                 command: command.clone(),
@@ -30,6 +34,8 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
                 paused: false,
                 done: Vec::new(),
                 title: None,
+                slot: *slot,
+                approved: false,
                 progress: Progress::At(Position::fresh(StageName::Trend, at)),
             };
             state.workflows.insert(*workflow, started);
@@ -91,11 +97,46 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
         Event::WorkflowCompleted { workflow, publication } => {
             finish(state, *workflow, at, Ending::Completed(publication.clone()));
         }
+        Event::StageWaiting { workflow, reason, until, .. } => {
+            change_position(state, *workflow, |position| {
+                position.state = StageState::Waiting { reason: *reason, since: at, until: *until };
+            });
+        }
+        Event::WorkflowApproved { workflow } => change(state, *workflow, |workflow| {
+            workflow.approved = true;
+            if let Some(position) = workflow.position_mut() {
+                position.state = StageState::Ready { since: at };
+            }
+        }),
+        // Its cancellation, in the same frame, ends the workflow.
+        Event::WorkflowRejected { .. } => {}
+        Event::SlotSkipped { slot, reason } => {
+            book_slot(state, *slot, SlotRecord::Skipped(reason.clone()));
+        }
+        Event::SlotsBegin { after } => state.slots_after = Some(*after),
+        Event::CommandNoted { command, request, answer, forgotten } => {
+            for old in forgotten {
+                state.commands.remove(old);
+            }
+            let noted = NotedCommand { request: *request, answer: answer.clone(), at };
+            state.commands.insert(command.clone(), noted);
+        }
+        // A fact for the outside: nothing is counted from a clock that jumps.
+        Event::ClockJumped { .. } => {}
         // A fact for the outside: completion, in the same frame, carries it in the state.
         Event::VideoPublished { .. } => {}
         Event::ChannelPaused => state.paused = true,
         Event::ChannelResumed => state.paused = false,
         Event::ChannelParked { reason } => state.parked = Some(reason.clone()),
+    }
+}
+
+/// Remembers what became of a slot; what is too old to be remembered is settled by its time.
+fn book_slot(state: &mut ChannelState, slot: Timestamp, record: SlotRecord) {
+    state.slots.insert(slot, record);
+    while state.slots.len() > ChannelState::KEPT_SLOTS {
+        let Some((oldest, _)) = state.slots.pop_first() else { break };
+        state.slots_after = state.slots_after.max(Some(oldest));
     }
 }
 

@@ -4,17 +4,19 @@
 //! `apply` together could hide there. The audit reads the events alone, in order, and knows the
 //! rules a second time. Property tests, the simulation and journal checks use it.
 //!
-//! Architecture invariant: independent of `decide` and `apply`; it never changes anything else.
+//! Architecture invariant: independent of `decide` and `apply`, whose limits alone it knows; it never
+//! changes anything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::decide::{APPROVAL_LIMIT, CATCH_UP_SPREAD};
 use super::event::Event;
 use super::failure::{Failure, FailureClass};
 use super::ids::{Attempt, Generation, Take, WorkflowId};
 use super::invariants::Violation;
 use super::retry::{LONGEST_ASKED_WAIT, MAX_INTERRUPTIONS, Policies, RetryPolicy, TOPIC_TAKEN};
-use super::stage::StageName;
+use super::stage::{StageName, WaitReason};
 use super::timestamp::Timestamp;
 
 /// No jittered wait is longer than this.
@@ -35,6 +37,9 @@ struct Track {
     parked: bool,
     publications: u32,
     finished: bool,
+    slot: Option<Timestamp>,
+    waiting: Option<(WaitReason, Timestamp)>,
+    approved: bool,
 }
 
 impl Track {
@@ -51,6 +56,9 @@ impl Track {
             parked: false,
             publications: 0,
             finished: false,
+            slot: None,
+            waiting: None,
+            approved: false,
         }
     }
 }
@@ -62,6 +70,8 @@ pub struct Audit {
     paused: bool,
     workflows: BTreeMap<WorkflowId, Track>,
     topics: BTreeMap<String, WorkflowId>,
+    slots: BTreeSet<Timestamp>,
+    slots_after: Option<Timestamp>,
 }
 
 /// Names the broken invariant and says how.
@@ -88,10 +98,21 @@ impl Audit {
             Event::ChannelPaused => self.paused = true,
             Event::ChannelResumed => self.paused = false,
             Event::ChannelParked { .. } => {}
-            Event::WorkflowStarted { workflow, .. } => {
-                let earlier = self.workflows.insert(*workflow, Track::new());
+            Event::WorkflowStarted { workflow, slot, .. } => {
+                let track = Track { slot: *slot, ..Track::new() };
+                let earlier = self.workflows.insert(*workflow, track);
                 ensure(earlier.is_none(), "D3", "a workflow was started twice")?;
+                slot.map_or(Ok(()), |slot| self.book(slot))?;
             }
+            Event::SlotSkipped { slot, reason } => {
+                ensure(!reason.is_empty(), "D5", "a slot was skipped without a reason")?;
+                self.book(*slot)?;
+            }
+            Event::SlotsBegin { after } => {
+                ensure(self.slots_after < Some(*after), "D3", "the slots began anew")?;
+                self.slots_after = Some(*after);
+            }
+            Event::CommandNoted { .. } | Event::ClockJumped { .. } => {}
             Event::TrendDetected { workflow, profile, .. } => {
                 let owner = *self.topics.entry(profile.key.clone()).or_insert(*workflow);
                 ensure(owner == *workflow, "D3", "two workflows used the same topic")?;
@@ -108,10 +129,18 @@ impl Audit {
             | Event::WorkflowReprioritised { .. }
             | Event::WorkflowCancelled { .. }
             | Event::WorkflowFailed { .. }
+            | Event::StageWaiting { .. }
+            | Event::WorkflowApproved { .. }
+            | Event::WorkflowRejected { .. }
             | Event::VideoPublished { .. }
             | Event::WorkflowCompleted { .. } => self.observe_workflow(at, event, policies)?,
         }
         Ok(())
+    }
+
+    /// Every slot is taken or skipped once.
+    fn book(&mut self, slot: Timestamp) -> Result<(), Violation> {
+        ensure(self.slots.insert(slot), "D3", "a slot was decided twice")
     }
 
     fn observe_workflow(
@@ -136,8 +165,8 @@ impl Audit {
                 ensure(track.take == *take, "D4", "a success belongs to another take")?;
                 let live = (*attempt, generation);
                 ensure(track.live == Some(live), "D4", "a stale success was accepted")?;
-                let after = Track { stage: stage.next(), paused: track.paused, ..Track::new() };
-                *track = after;
+                let (paused, slot) = (track.paused, track.slot);
+                *track = Track { stage: stage.next(), paused, slot, ..Track::new() };
                 Ok(())
             }
             Event::StageFailed { stage, attempt, take, failure, .. } => {
@@ -152,6 +181,11 @@ impl Audit {
             Event::WorkflowParked { stage, .. } => {
                 ensure(track.stage == Some(*stage), "D4", "parked at another stage")?;
                 ensure(track.live.is_none(), "D4", "a running stage was parked")?;
+                let patient = match track.waiting.take() {
+                    None => true,
+                    Some((reason, until)) => reason == WaitReason::Approval && until <= at,
+                };
+                ensure(patient, "D6", "a waiting stage was parked before its deadline")?;
                 track.parked = true;
                 Ok(())
             }
@@ -159,7 +193,7 @@ impl Audit {
                 ensure(track.parked, "D4", "a workflow was retried that was not parked")?;
                 ensure(take.0 == track.take.0 + 1, "D4", "a take did not rise by one")?;
                 track.take = *take;
-                (track.parked, track.not_before) = (false, None);
+                (track.parked, track.not_before, track.waiting) = (false, None, None);
                 (track.counted, track.interruptions) = (0, 0);
                 Ok(())
             }
@@ -190,10 +224,24 @@ impl Audit {
                 track.finished = true;
                 Ok(())
             }
+            Event::StageWaiting { stage, reason, until, .. } => {
+                ensure(!track.paused && !channel_paused, "D5", "a wait began while paused")?;
+                track.wait(at, *stage, *reason, *until)
+            }
+            Event::WorkflowApproved { .. } => {
+                track.asked()?;
+                (track.approved, track.waiting) = (true, None);
+                Ok(())
+            }
+            Event::WorkflowRejected { .. } => track.asked(),
             Event::ContentReady { .. } | Event::WorkflowReprioritised { .. } => Ok(()),
             Event::GenerationRaised { .. }
             | Event::WorkflowStarted { .. }
             | Event::TrendDetected { .. }
+            | Event::SlotSkipped { .. }
+            | Event::SlotsBegin { .. }
+            | Event::CommandNoted { .. }
+            | Event::ClockJumped { .. }
             | Event::ChannelPaused
             | Event::ChannelResumed
             | Event::ChannelParked { .. } => Ok(()),
@@ -202,6 +250,36 @@ impl Audit {
 }
 
 impl Track {
+    /// Only who was asked may answer.
+    fn asked(&self) -> Result<(), Violation> {
+        let asked = matches!(self.waiting, Some((WaitReason::Approval, _)));
+        ensure(asked, "D4", "an answer to a question that was not asked")
+    }
+
+    fn wait(
+        &mut self,
+        at: Timestamp,
+        stage: StageName,
+        reason: WaitReason,
+        until: Timestamp,
+    ) -> Result<(), Violation> {
+        ensure(self.stage == Some(stage), "D4", "a stage waits out of order")?;
+        ensure(self.live.is_none(), "D4", "a running stage waits")?;
+        ensure(!self.parked, "D5", "a parked stage waits by itself")?;
+        let backed_off = self.not_before.is_none_or(|earliest| earliest <= at);
+        ensure(backed_off, "D6", "a wait began before a back-off was over")?;
+        let fits = match reason {
+            WaitReason::Slot => stage == StageName::Upload && self.slot == Some(until),
+            WaitReason::Approval => {
+                stage == StageName::Upload && !self.approved && until.since(at) <= APPROVAL_LIMIT
+            }
+            WaitReason::CatchUp => stage == StageName::Trend && until.since(at) <= CATCH_UP_SPREAD,
+        };
+        ensure(fits, "D6", "a wait for nothing, or without a deadline")?;
+        (self.waiting, self.not_before) = (Some((reason, until)), None);
+        Ok(())
+    }
+
     fn start(
         &mut self,
         at: Timestamp,
@@ -217,6 +295,13 @@ impl Track {
         ensure(!self.parked, "D5", "a parked stage started by itself")?;
         let waited = self.not_before.is_none_or(|earliest| earliest <= at);
         ensure(waited, "D6", "an attempt did not wait for its back-off")?;
+        let over = self
+            .waiting
+            .is_none_or(|(reason, until)| reason != WaitReason::Approval && until <= at);
+        ensure(over, "D6", "an attempt did not wait for what it must wait for")?;
+        let in_time = stage != StageName::Upload || self.slot.is_none_or(|slot| slot <= at);
+        ensure(in_time, "D6", "a video was published before its slot")?;
+        self.waiting = None;
         self.attempt = attempt.0;
         self.live = Some((attempt, generation));
         self.not_before = None;

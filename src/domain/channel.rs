@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ChannelId, ChannelName, Generation, WorkflowId};
+use super::ids::{ChannelId, ChannelName, CommandId, Generation, WorkflowId};
+use super::noted::NotedCommand;
+use super::schedule::Schedule;
 use super::timestamp::Timestamp;
 use super::trend::TopicProfile;
 use super::workflow::Workflow;
@@ -49,6 +51,24 @@ pub struct ChannelProfile {
     pub scenes: (u32, u32),
 }
 
+/// What a channel's owner wants of its decisions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChannelRules {
+    /// When it publishes; `None` when only somebody's command starts a video.
+    pub schedule: Option<Schedule>,
+    /// Whether a person must approve each video before it is published.
+    pub approval: bool,
+}
+
+/// What became of a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SlotRecord {
+    /// A workflow was started for it.
+    Taken(WorkflowId),
+    /// It stays without a video; why, for people.
+    Skipped(String),
+}
+
 /// A topic the channel has used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedTopic {
@@ -79,4 +99,16 @@ pub struct ChannelState {
     pub topics: BTreeMap<String, UsedTopic>,
     /// Fingerprints of source sentences that were used.
     pub sentences: BTreeSet<u64>,
+    /// Slots up to and including this time are decided or none of its business; `None` before its
+    /// schedule was first looked at.
+    pub slots_after: Option<Timestamp>,
+    /// What became of the latest slots, at most [`Self::KEPT_SLOTS`].
+    pub slots: BTreeMap<Timestamp, SlotRecord>,
+    /// Commands with an id from outside, as far as their answers are kept.
+    pub commands: BTreeMap<CommandId, NotedCommand>,
+}
+
+impl ChannelState {
+    /// How many slots are remembered one by one.
+    pub const KEPT_SLOTS: usize = 400;
 }

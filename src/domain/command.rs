@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::admission::Refusal;
 use super::artifact::StageOutput;
 use super::failure::Failure;
 use super::ids::{Attempt, CommandId, WorkflowId};
@@ -106,6 +107,21 @@ pub enum Command {
         /// The new priority.
         priority: Priority,
     },
+    /// Let a video that waits for approval be published.
+    Approve {
+        /// Of which workflow.
+        workflow: WorkflowId,
+    },
+    /// Give a video that waits for approval up.
+    Reject {
+        /// Of which workflow.
+        workflow: WorkflowId,
+    },
+    /// The wall clock was set.
+    ClockJumped {
+        /// By so many milliseconds, negative when it went back.
+        by_ms: i64,
+    },
     /// Start nothing new in this channel.
     PauseChannel,
     /// Let a paused channel go on.
@@ -129,6 +145,12 @@ pub enum Rejection {
     /// The command makes no sense as things stand.
     #[error("{0}")]
     NotApplicable(&'static str),
+    /// The node takes on nothing new at the moment.
+    #[error(transparent)]
+    NotAdmitted(Refusal),
+    /// The command's id was used before, for something else.
+    #[error("the command id {0} was used before for another request; choose a new one")]
+    KeyReused(CommandId),
     /// The outcome belongs to an attempt that is over: it changes nothing (D4).
     #[error("the outcome belongs to an attempt that is over")]
     Stale,
@@ -145,6 +167,8 @@ impl Rejection {
             Self::NotFound(_) => "not_found",
             Self::AlreadyStarted(_) => "already_started",
             Self::NotApplicable(_) => "not_applicable",
+            Self::NotAdmitted(refusal) => refusal.code(),
+            Self::KeyReused(_) => "idempotency_key_reused",
             Self::Stale => "stale_outcome",
             Self::NothingDue => "nothing_due",
         }

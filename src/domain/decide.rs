@@ -3,16 +3,29 @@
 //! Architecture invariant: pure. Whatever depends on time or chance is written into the events, so
 //! that replay needs neither.
 
-use super::apply::apply;
-use super::channel::ChannelState;
+mod control;
+mod due;
+mod failing;
+mod slots;
+
+use super::admission::Room;
+use super::channel::{ChannelRules, ChannelState};
 use super::command::{Command, Finding, Rejection, StageSuccess};
 use super::event::Event;
 use super::failure::Failure;
 use super::ids::{Attempt, CommandId, Take, WorkflowId};
-use super::retry::{Policies, TOPIC_TAKEN, Verdict, judge};
-use super::stage::{ParkCause, Position, StageName, StageState};
+use super::retry::{Policies, TOPIC_TAKEN};
+use super::stage::{Position, StageName, StageState};
 use super::timestamp::Timestamp;
 use super::workflow::{ContentType, Priority, Workflow};
+use control::{
+    approve, cancel, drop_parked, pause, reject, reprioritise, resume, resume_channel, retry,
+};
+pub use due::{APPROVAL_EXPIRED, APPROVAL_LIMIT};
+use due::{Entry, due, enter, recover};
+use failing::failed;
+pub use slots::{CATCH_UP_SPREAD, GRACE, REMEMBERED, next_slot_wake};
+use slots::{due_slots, next_free_slot};
 
 /// What a decision may know beside the state.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +36,20 @@ pub struct Context<'a> {
     pub draw: u64,
     /// The limits of the stages.
     pub policies: &'a Policies,
+    /// What the channel's owner wants.
+    pub rules: &'a ChannelRules,
+    /// How much the node can take on.
+    pub room: &'a Room,
+}
+
+impl<'a> Context<'a> {
+    /// A decision in a channel without a schedule or approval, on a node with room for everything.
+    #[must_use]
+    pub fn plain(now: Timestamp, draw: u64, policies: &'a Policies) -> Self {
+        static NO_RULES: ChannelRules = ChannelRules { schedule: None, approval: false };
+        static OPEN: Room = Room::OPEN;
+        Self { now, draw, policies, rules: &NO_RULES, room: &OPEN }
+    }
 }
 
 /// Decides what `command` does to `state`.
@@ -36,21 +63,33 @@ pub fn decide(
 ) -> Result<Vec<Event>, Rejection> {
     match command {
         Command::Start { command, content_type, priority, topic } => {
-            start(state, command, *content_type, *priority, topic.clone())
+            let wish = Wish { content_type: *content_type, priority: *priority, topic };
+            start(state, command, &wish, context)
         }
         Command::Outcome { workflow, stage, attempt, result } => {
             outcome(state, *workflow, *stage, *attempt, result, context)
         }
-        Command::Wake => Ok(due(state, context)).and_then(some_or_nothing_due),
-        Command::Recover => Ok(recover(state, context)).and_then(some_or_nothing_due),
+        Command::Wake => {
+            let mut events = due(state, context);
+            events.extend(due_slots(state, context));
+            some_or_nothing_due(events)
+        }
+        Command::Recover => {
+            let mut events = recover(state, context);
+            events.extend(due_slots(state, context));
+            some_or_nothing_due(events)
+        }
         Command::Pause { workflow } => pause(find(state, *workflow)?),
-        Command::Resume { workflow } => resume(state, find(state, *workflow)?),
+        Command::Resume { workflow } => resume(state, find(state, *workflow)?, context),
         Command::Cancel { workflow, cause } => cancel(find(state, *workflow)?, cause),
-        Command::Retry { workflow } => retry(state, find(state, *workflow)?),
+        Command::Retry { workflow } => retry(state, find(state, *workflow)?, context),
         Command::Drop { workflow } => drop_parked(find(state, *workflow)?),
         Command::Reprioritise { workflow, priority } => {
             reprioritise(find(state, *workflow)?, *priority)
         }
+        Command::Approve { workflow } => approve(state, find(state, *workflow)?, context),
+        Command::Reject { workflow } => reject(find(state, *workflow)?),
+        Command::ClockJumped { by_ms } => Ok(vec![Event::ClockJumped { by_ms: *by_ms }]),
         Command::PauseChannel if state.paused => {
             Err(Rejection::NotApplicable("the channel is paused already"))
         }
@@ -70,44 +109,49 @@ fn find(state: &ChannelState, workflow: WorkflowId) -> Result<&Workflow, Rejecti
     state.workflows.get(&workflow).ok_or(Rejection::NotFound(workflow))
 }
 
+/// What kind of video somebody wants.
+struct Wish<'a> {
+    content_type: ContentType,
+    priority: Priority,
+    topic: &'a Option<String>,
+}
+
 fn start(
     state: &ChannelState,
     command: &CommandId,
-    content_type: ContentType,
-    priority: Priority,
-    topic: Option<String>,
+    wish: &Wish<'_>,
+    context: Context<'_>,
 ) -> Result<Vec<Event>, Rejection> {
     let workflow = WorkflowId::of_command(command);
     if state.workflows.contains_key(&workflow) {
         return Err(Rejection::AlreadyStarted(workflow));
     }
+    if let Some(refusal) = context.room.refusal(0) {
+        return Err(Rejection::NotAdmitted(refusal));
+    }
+    let slot = match wish.content_type {
+        ContentType::Scheduled => next_free_slot(state, context),
+        ContentType::Trending | ContentType::Evergreen => None,
+    };
     let started = Event::WorkflowStarted {
         workflow,
         command: command.clone(),
-        content_type,
-        priority,
-        topic,
+        content_type: wish.content_type,
+        priority: wish.priority,
+        topic: wish.topic.clone(),
+        slot,
     };
     let mut events = vec![started];
     if !state.paused {
-        events.push(Event::StageStarted {
-            workflow,
-            stage: StageName::Trend,
-            attempt: Attempt(1),
-            take: Take(0),
-        });
+        events.push(first_attempt(workflow));
     }
     Ok(events)
 }
 
-/// The start of the next attempt of the stage at `position`.
-fn next_attempt(workflow: WorkflowId, position: &Position) -> Event {
-    Event::StageStarted {
-        workflow,
-        stage: position.stage,
-        attempt: Attempt(position.attempt.0 + 1),
-        take: position.take,
-    }
+/// The start of a workflow's first stage, before which nothing is waited for.
+fn first_attempt(workflow: WorkflowId) -> Event {
+    let (stage, attempt, take) = (StageName::Trend, Attempt(1), Take(0));
+    Event::StageStarted { workflow, stage, attempt, take }
 }
 
 fn outcome(
@@ -131,7 +175,7 @@ fn outcome(
         .or_else(|| topic_taken_by_another(state, id, &success.finding));
     Ok(match refused {
         Some(failure) => failed(state, workflow, position, &failure, context),
-        None => succeeded(state, workflow, position, success),
+        None => succeeded(state, workflow, position, success, context),
     })
 }
 
@@ -175,6 +219,7 @@ fn succeeded(
     workflow: &Workflow,
     position: &Position,
     success: &StageSuccess,
+    context: Context<'_>,
 ) -> Vec<Event> {
     let id = workflow.id;
     let stage = position.stage;
@@ -205,8 +250,7 @@ fn succeeded(
     }
     match (stage.next(), &success.finding) {
         (Some(next), _) if !workflow.paused && !state.paused => {
-            let attempt = Attempt(1);
-            events.push(Event::StageStarted { workflow: id, stage: next, attempt, take: Take(0) });
+            events.push(enter(&Entry::first(workflow, next), context));
         }
         (None, Finding::Published(publication)) => {
             let publication = publication.clone();
@@ -215,165 +259,4 @@ fn succeeded(
         (Some(_) | None, _) => {}
     }
     events
-}
-
-fn failed(
-    state: &ChannelState,
-    workflow: &Workflow,
-    position: &Position,
-    failure: &Failure,
-    context: Context<'_>,
-) -> Vec<Event> {
-    let id = workflow.id;
-    let policy = context.policies.of(position.stage).retry;
-    let verdict = judge(policy, failure, position.retries, position.interruptions, context.draw);
-    let failed = |retry_at| Event::StageFailed {
-        workflow: id,
-        stage: position.stage,
-        attempt: position.attempt,
-        take: position.take,
-        failure: failure.clone(),
-        retry_at,
-    };
-    match verdict {
-        // No attempt starts while it is held; the stage is ready and starts when it is resumed.
-        Verdict::RunAgain if workflow.paused || state.paused => vec![failed(None)],
-        Verdict::RunAgain => vec![failed(Some(context.now)), next_attempt(id, position)],
-        Verdict::RetryIn(wait) => {
-            let retry_at = context.now.plus(wait);
-            let retrying = Event::StageRetrying {
-                workflow: id,
-                stage: position.stage,
-                attempt: position.attempt,
-                take: position.take,
-                retry_at,
-                failure: failure.clone(),
-            };
-            vec![failed(Some(retry_at)), retrying]
-        }
-        Verdict::Park(code) => {
-            let cause = ParkCause { code: code.to_owned(), failure: failure.clone() };
-            let parked = Event::WorkflowParked { workflow: id, stage: position.stage, cause };
-            vec![failed(None), parked]
-        }
-        Verdict::Cancel => {
-            let cause = "cancelled".to_owned();
-            vec![failed(None), Event::WorkflowCancelled { workflow: id, cause }]
-        }
-    }
-}
-
-/// Starts of everything whose time has come.
-fn due(state: &ChannelState, context: Context<'_>) -> Vec<Event> {
-    if state.paused {
-        return Vec::new();
-    }
-    let may_start = |workflow: &&Workflow| !workflow.paused;
-    let is_due = |position: &Position| match &position.state {
-        StageState::Ready { .. } => true,
-        StageState::BackingOff { until, .. } => *until <= context.now,
-        StageState::Running { .. } | StageState::Parked { .. } => false,
-    };
-    state
-        .workflows
-        .values()
-        .filter(may_start)
-        .filter_map(|workflow| {
-            let position = workflow.position().filter(|position| is_due(position))?;
-            Some(next_attempt(workflow.id, position))
-        })
-        .collect()
-}
-
-/// Interrupts what ran under an older incarnation, then starts what is due.
-fn recover(state: &ChannelState, context: Context<'_>) -> Vec<Event> {
-    let failure = Failure::interrupted("the node stopped while the stage was running");
-    let interrupted = state.workflows.values().filter_map(|workflow| {
-        let position = running(workflow)?;
-        Some(failed(state, workflow, position, &failure, context))
-    });
-    let mut events: Vec<Event> = interrupted.flatten().collect();
-    events.extend(due(state, context));
-    events
-}
-
-fn pause(workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
-    if workflow.position().is_none() {
-        return Err(Rejection::NotApplicable("the workflow is finished"));
-    }
-    if workflow.paused {
-        return Err(Rejection::NotApplicable("the workflow is paused already"));
-    }
-    Ok(vec![Event::WorkflowPaused { workflow: workflow.id }])
-}
-
-fn resume(state: &ChannelState, workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
-    let Some(position) = workflow.position().filter(|_| workflow.paused) else {
-        return Err(Rejection::NotApplicable("the workflow is not paused"));
-    };
-    let mut events = vec![Event::WorkflowResumed { workflow: workflow.id }];
-    if matches!(position.state, StageState::Ready { .. }) && !state.paused {
-        events.push(next_attempt(workflow.id, position));
-    }
-    Ok(events)
-}
-
-fn cancel(workflow: &Workflow, cause: &str) -> Result<Vec<Event>, Rejection> {
-    if workflow.position().is_none() {
-        return Err(Rejection::NotApplicable("the workflow is finished"));
-    }
-    Ok(vec![Event::WorkflowCancelled { workflow: workflow.id, cause: cause.to_owned() }])
-}
-
-fn retry(state: &ChannelState, workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
-    let Some(position) =
-        workflow.position().filter(|position| matches!(position.state, StageState::Parked { .. }))
-    else {
-        return Err(Rejection::NotApplicable("only a parked workflow can be retried"));
-    };
-    let take = Take(position.take.0 + 1);
-    let mut events = vec![Event::WorkflowRetried { workflow: workflow.id, take }];
-    if !workflow.paused && !state.paused {
-        events.push(Event::StageStarted {
-            workflow: workflow.id,
-            stage: position.stage,
-            attempt: Attempt(position.attempt.0 + 1),
-            take,
-        });
-    }
-    Ok(events)
-}
-
-fn drop_parked(workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
-    let parked = workflow.position().and_then(|position| match &position.state {
-        StageState::Parked { cause, .. } => Some(cause),
-        StageState::Ready { .. } | StageState::Running { .. } | StageState::BackingOff { .. } => {
-            None
-        }
-    });
-    let Some(cause) = parked else {
-        return Err(Rejection::NotApplicable("only a parked workflow can be dropped"));
-    };
-    Ok(vec![Event::WorkflowFailed { workflow: workflow.id, cause: cause.code.clone() }])
-}
-
-fn reprioritise(workflow: &Workflow, priority: Priority) -> Result<Vec<Event>, Rejection> {
-    if workflow.position().is_none() {
-        return Err(Rejection::NotApplicable("the workflow is finished"));
-    }
-    if workflow.priority == priority {
-        return Err(Rejection::NotApplicable("the workflow has this priority already"));
-    }
-    Ok(vec![Event::WorkflowReprioritised { workflow: workflow.id, priority }])
-}
-
-fn resume_channel(state: &ChannelState, context: Context<'_>) -> Result<Vec<Event>, Rejection> {
-    if !state.paused {
-        return Err(Rejection::NotApplicable("the channel is not paused"));
-    }
-    let mut resumed = state.clone();
-    apply(&mut resumed, context.now, &Event::ChannelResumed);
-    let mut events = vec![Event::ChannelResumed];
-    events.extend(due(&resumed, context));
-    Ok(events)
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact::StageOutput;
+use super::artifact::{Digest, StageOutput};
 use super::failure::Failure;
 use super::ids::{Attempt, ChannelName, CommandId, Generation, Take, WorkflowId};
-use super::stage::{ParkCause, StageName};
+use super::noted::NotedAnswer;
+use super::stage::{ParkCause, StageName, WaitReason};
 use super::timestamp::Timestamp;
 use super::trend::TopicProfile;
 use super::workflow::{ContentType, Priority, Publication};
@@ -32,6 +33,8 @@ pub enum Event {
         priority: Priority,
         /// The topic that was asked for, if any.
         topic: Option<String>,
+        /// The slot its video is meant for, if any; the slot is taken by this.
+        slot: Option<Timestamp>,
     },
     /// A topic was chosen; from now on it is used.
     TrendDetected {
@@ -169,6 +172,55 @@ pub enum Event {
         /// Where its video is.
         publication: Publication,
     },
+    /// A stage waits for something before its next attempt starts.
+    StageWaiting {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Which stage.
+        stage: StageName,
+        /// For what.
+        reason: WaitReason,
+        /// Until when at the longest.
+        until: Timestamp,
+    },
+    /// A person approved the video.
+    WorkflowApproved {
+        /// Of which workflow.
+        workflow: WorkflowId,
+    },
+    /// A person rejected the video; its cancellation follows.
+    WorkflowRejected {
+        /// Of which workflow.
+        workflow: WorkflowId,
+    },
+    /// A slot stays without a video.
+    SlotSkipped {
+        /// Which.
+        slot: Timestamp,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Slots up to and including this time are none of the channel's business.
+    SlotsBegin {
+        /// The time.
+        after: Timestamp,
+    },
+    /// A command with an id from outside was answered.
+    CommandNoted {
+        /// The id.
+        command: CommandId,
+        /// What was asked and answered.
+        request: Digest,
+        /// The answer.
+        answer: NotedAnswer,
+        /// Commands whose answers are old enough to be forgotten.
+        forgotten: Vec<CommandId>,
+    },
+    /// The wall clock was set.
+    ClockJumped {
+        /// By so many milliseconds, negative when it went back.
+        by_ms: i64,
+    },
     /// A channel starts nothing new.
     ChannelPaused,
     /// A paused channel goes on.
@@ -199,9 +251,16 @@ impl Event {
             | Self::WorkflowReprioritised { workflow, .. }
             | Self::WorkflowCancelled { workflow, .. }
             | Self::WorkflowFailed { workflow, .. }
+            | Self::StageWaiting { workflow, .. }
+            | Self::WorkflowApproved { workflow }
+            | Self::WorkflowRejected { workflow }
             | Self::VideoPublished { workflow, .. }
             | Self::WorkflowCompleted { workflow, .. } => Some(*workflow),
             Self::GenerationRaised { .. }
+            | Self::SlotSkipped { .. }
+            | Self::SlotsBegin { .. }
+            | Self::CommandNoted { .. }
+            | Self::ClockJumped { .. }
             | Self::ChannelPaused
             | Self::ChannelResumed
             | Self::ChannelParked { .. } => None,
@@ -212,7 +271,9 @@ impl Event {
     #[must_use]
     pub fn event_type(&self) -> &'static str {
         match self {
-            Self::GenerationRaised { .. } => "internal",
+            Self::GenerationRaised { .. } | Self::SlotsBegin { .. } | Self::CommandNoted { .. } => {
+                "internal"
+            }
             Self::WorkflowStarted { .. } => "workflow.started",
             Self::TrendDetected { .. } => "trend.detected",
             Self::ContentReady { .. } => "content.ready",
@@ -221,7 +282,14 @@ impl Event {
             Self::StageFailed { .. } => "stage.failed",
             Self::StageRetrying { .. } => "stage.retrying",
             Self::WorkflowParked { .. } => "workflow.parked",
-            Self::WorkflowRetried { .. } | Self::WorkflowReprioritised { .. } => "audit",
+            Self::StageWaiting { reason: WaitReason::Approval, .. } => "workflow.awaiting_approval",
+            Self::WorkflowRetried { .. }
+            | Self::WorkflowReprioritised { .. }
+            | Self::StageWaiting { reason: WaitReason::Slot | WaitReason::CatchUp, .. } => "audit",
+            Self::WorkflowApproved { .. } => "workflow.approved",
+            Self::WorkflowRejected { .. } => "workflow.rejected",
+            Self::SlotSkipped { .. } => "slot.skipped",
+            Self::ClockJumped { .. } => "clock.jumped",
             Self::WorkflowPaused { .. } => "workflow.paused",
             Self::WorkflowResumed { .. } => "workflow.resumed",
             Self::WorkflowCancelled { .. } => "workflow.cancelled",

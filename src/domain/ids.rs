@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::timestamp::Timestamp;
+
 /// A channel's name as its owner writes it in the config: a slug of 1–40 lower-case letters,
 /// digits and single hyphens, that begins with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,6 +140,13 @@ impl CommandId {
     #[must_use]
     pub fn of_demo_round(round: u64, channel: &ChannelName) -> Self {
         Self(blake3::hash(format!("demo\n{round}\n{channel}").as_bytes()).to_hex().to_string())
+    }
+
+    /// The id of the start for the slot at `slot` of `channel`: a digest of exactly these, so that
+    /// one slot has one workflow.
+    #[must_use]
+    pub fn of_slot(channel: &str, slot: Timestamp) -> Self {
+        Self(blake3::hash(format!("slot\n{channel}\n{}", slot.0).as_bytes()).to_hex().to_string())
     }
 
     /// The id as text.

@@ -1,7 +1,7 @@
 //! What must hold in every state, by the ids of the design. Checked by property tests, by the
 //! simulation after every event, and by `debug_assert!` in the channel's actor.
 
-use super::channel::ChannelState;
+use super::channel::{ChannelState, SlotRecord};
 use super::pending::pending_of;
 use super::retry::{MAX_INTERRUPTIONS, Policies};
 use super::stage::{Position, StageName, StageState};
@@ -29,6 +29,7 @@ pub fn violations(state: &ChannelState, policies: &Policies) -> Vec<Violation> {
         }
     }
     check_topics(state, &mut found);
+    check_slots(state, &mut found);
     found
 }
 
@@ -97,6 +98,17 @@ fn check_topics(state: &ChannelState, found: &mut Vec<Violation>) {
     for (key, used) in &state.topics {
         if !state.workflows.contains_key(&used.workflow) {
             report(found, "D1", format!("topic {key:?} is used by an unknown workflow"));
+        }
+    }
+}
+
+/// A slot that is taken has its workflow, and that workflow this slot.
+fn check_slots(state: &ChannelState, found: &mut Vec<Violation>) {
+    for (slot, record) in &state.slots {
+        let SlotRecord::Taken(workflow) = record else { continue };
+        let known = state.workflows.get(workflow);
+        if known.is_some_and(|workflow| workflow.slot != Some(*slot)) {
+            report(found, "D3", format!("slot {slot} is taken by a workflow for another slot"));
         }
     }
 }

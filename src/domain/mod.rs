@@ -6,6 +6,7 @@
 //! Architecture invariant: nothing here touches a clock, a random source, a file, a socket or an
 //! actor, and nothing here imports another module of this crate.
 
+pub mod admission;
 pub mod apply;
 pub mod artifact;
 pub mod audit;
@@ -17,8 +18,10 @@ pub mod failure;
 pub mod ids;
 pub mod invariants;
 pub mod narration;
+pub mod noted;
 pub mod pending;
 pub mod retry;
+pub mod schedule;
 pub mod script;
 pub mod stage;
 pub mod ticket;

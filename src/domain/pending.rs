@@ -58,7 +58,12 @@ pub fn pending_of(workflow: &Workflow) -> Option<Effect> {
             Some(Effect::WakeAt { workflow: workflow.id, at: *until })
         }
         StageState::Parked { .. } => Some(Effect::Person { workflow: workflow.id }),
-        StageState::Ready { .. } | StageState::BackingOff { .. } => None,
+        StageState::Waiting { until, .. } if !workflow.paused => {
+            Some(Effect::WakeAt { workflow: workflow.id, at: *until })
+        }
+        StageState::Ready { .. } | StageState::BackingOff { .. } | StageState::Waiting { .. } => {
+            None
+        }
     }
 }
 

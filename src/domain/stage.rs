@@ -100,13 +100,46 @@ pub enum StageState {
         /// Since when.
         since: Timestamp,
     },
+    /// Waits for something before its next attempt starts; survives restarts.
+    Waiting {
+        /// For what.
+        reason: WaitReason,
+        /// Since when.
+        since: Timestamp,
+        /// Until when at the longest.
+        until: Timestamp,
+    },
+}
+
+/// What a stage waits for before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// For the slot its video is meant for.
+    Slot,
+    /// For a person's approval.
+    Approval,
+    /// For its turn among the channels that catch up after a time off.
+    CatchUp,
+}
+
+impl WaitReason {
+    /// Stable snake_case name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Approval => "approval",
+            Self::CatchUp => "catch_up",
+        }
+    }
 }
 
 /// Why a workflow was parked, as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkCause {
     /// Stable snake_case code: `retries_exhausted`, `permanent_failure`,
-    /// `asked_to_wait_too_long` or `interrupted_repeatedly`.
+    /// `asked_to_wait_too_long`, `interrupted_repeatedly` or `approval_expired`.
     pub code: String,
     /// The failure that led to it.
     pub failure: Failure,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::ids::{ChannelId, WorkflowId};
 use super::pending::{Effect, pending_of};
-use super::stage::{Position, StageName, StageState};
+use super::stage::{Position, StageName, StageState, WaitReason};
 use super::timestamp::Timestamp;
 use super::workflow::{Ending, Progress, Workflow};
 
@@ -32,7 +32,7 @@ pub struct WorkflowView {
 pub struct StepView {
     /// Stage name.
     pub name: StageName,
-    /// `pending`, `running`, `backing_off`, `completed`, `parked` or `cancelled`.
+    /// `pending`, `running`, `waiting`, `backing_off`, `completed`, `parked` or `cancelled`.
     pub status: &'static str,
     /// When it first started.
     pub started_at: Option<Timestamp>,
@@ -81,13 +81,15 @@ pub fn status(workflow: &Workflow) -> &'static str {
         Progress::Finished { ending: Ending::Dropped { .. }, .. } => "failed",
         Progress::At(position) => match position.state {
             StageState::Parked { .. } => "failed",
-            StageState::Ready { .. }
+            StageState::Ready { .. } | StageState::Waiting { .. }
                 if position.first_started_at.is_none() && workflow.done.is_empty() =>
             {
                 "pending"
             }
+            StageState::Waiting { reason: WaitReason::Approval, .. } => "awaiting_approval",
             StageState::Ready { .. }
             | StageState::Running { .. }
+            | StageState::Waiting { .. }
             | StageState::BackingOff { .. } => "processing",
         },
     }
@@ -106,6 +108,7 @@ pub fn cause(workflow: &Workflow) -> Option<String> {
             StageState::Parked { cause, .. } => Some(format!("{}: {}", cause.code, cause.failure)),
             StageState::Ready { .. }
             | StageState::Running { .. }
+            | StageState::Waiting { .. }
             | StageState::BackingOff { .. } => None,
         },
     }
@@ -146,6 +149,7 @@ fn step(workflow: &Workflow, name: StageName) -> StepView {
         Some(StageState::BackingOff { .. }) => "backing_off",
         Some(StageState::Parked { .. }) => "parked",
         Some(StageState::Ready { .. }) => "pending",
+        Some(StageState::Waiting { .. }) => "waiting",
         None if workflow.ending().is_some() => "cancelled",
         None => "pending",
     };
@@ -179,6 +183,23 @@ pub fn why_view(workflow: &Workflow) -> WhyView {
     }
 }
 
+fn waits_for(reason: WaitReason, stage: StageName) -> (&'static str, String) {
+    match reason {
+        WaitReason::Slot => {
+            ("the video is ready and waits for its slot", format!("the {stage} stage in the slot"))
+        }
+        WaitReason::Approval => (
+            "the video is ready and waits for a person's approval",
+            "a person: `ytempire workflow approve` or `reject`; without an answer it parks"
+                .to_owned(),
+        ),
+        WaitReason::CatchUp => (
+            "channels that catch up after a time off start one after the other",
+            format!("the {stage} stage"),
+        ),
+    }
+}
+
 fn why_at(workflow: &Workflow, position: &Position) -> WhyView {
     let stage = position.stage;
     let (state, reason, since, next) = match &position.state {
@@ -206,6 +227,10 @@ fn why_at(workflow: &Workflow, position: &Position) -> WhyView {
             *since,
             "a person: mend the cause, then run `ytempire demo` again or retry it".to_owned(),
         ),
+        StageState::Waiting { reason, since, .. } => {
+            let (reason, next) = waits_for(*reason, stage);
+            ("waiting", reason.to_owned(), *since, next)
+        }
     };
     let until = match pending_of(workflow) {
         Some(Effect::WakeAt { at, .. }) => Some(at),

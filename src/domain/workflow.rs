@@ -126,6 +126,10 @@ pub struct Workflow {
     pub done: Vec<DoneStage>,
     /// The video's title once it is known.
     pub title: Option<String>,
+    /// The slot its video is meant for, if any.
+    pub slot: Option<Timestamp>,
+    /// Whether a person has approved its video.
+    pub approved: bool,
     /// What is with the rest.
     pub progress: Progress,
 }

@@ -142,6 +142,14 @@ impl Fold {
         self.point().applied
     }
 
+    /// How many workflows can still move without a person.
+    #[must_use]
+    pub fn live_workflows(&self) -> u32 {
+        let books = self.books();
+        let workflows = books.channels.values().flat_map(|state| state.workflows.values());
+        u32::try_from(workflows.filter(|workflow| workflow.is_live()).count()).unwrap_or(u32::MAX)
+    }
+
     /// The point in the journal's history up to which everything is in.
     #[must_use]
     pub fn point(&self) -> Point {

@@ -73,7 +73,7 @@ impl OpenError {
         match self {
             Self::Log(error) => error.code(),
             Self::Record {
-                cause: RecordError::Newer { .. } | RecordError::Encoding(_), ..
+                cause: RecordError::Schema { .. } | RecordError::Encoding(_), ..
             }
             | Self::UnknownSection { .. } => "journal_newer",
             Self::Record { .. } | Self::Checkpoint { .. } => "journal_unreadable",

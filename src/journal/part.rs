@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::channel::{ChannelState, UsedTopic};
+use crate::domain::artifact::Digest;
+use crate::domain::channel::{ChannelState, SlotRecord, UsedTopic};
 use crate::domain::event::Event;
-use crate::domain::ids::{ChannelId, WorkflowId};
+use crate::domain::ids::{ChannelId, CommandId, WorkflowId};
+use crate::domain::noted::NotedCommand;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::workflow::Workflow;
 
 /// A piece of the books, small enough to be encoded by itself.
@@ -27,6 +30,10 @@ pub enum Part {
     Topic(ChannelId, String, Box<UsedTopic>),
     /// The fingerprints of used sentences whose highest byte is the given one, in order.
     Sentences(ChannelId, u8, Vec<u64>),
+    /// What became of the channel's slots.
+    Slots(ChannelId, BTreeMap<Timestamp, SlotRecord>),
+    /// The noted commands in one of 256 buckets, in order.
+    Commands(ChannelId, u8, Vec<(CommandId, NotedCommand)>),
 }
 
 /// Which pieces have changed.
@@ -36,6 +43,8 @@ pub struct Changed {
     workflows: BTreeSet<(ChannelId, WorkflowId)>,
     topics: BTreeSet<(ChannelId, String)>,
     sentences: BTreeSet<(ChannelId, u8)>,
+    slots: BTreeSet<ChannelId>,
+    commands: BTreeSet<(ChannelId, u8)>,
 }
 
 impl Changed {
@@ -53,6 +62,14 @@ impl Changed {
             if let Event::ContentReady { sentences, .. } = event {
                 let buckets = sentences.iter().map(|sentence| (channel, bucket_of(*sentence)));
                 self.sentences.extend(buckets);
+            }
+            if let Event::WorkflowStarted { slot: Some(_), .. } | Event::SlotSkipped { .. } = event
+            {
+                self.slots.insert(channel);
+            }
+            if let Event::CommandNoted { command, forgotten, .. } = event {
+                let touched = forgotten.iter().chain([command]);
+                self.commands.extend(touched.map(|id| (channel, bucket_of_command(id))));
             }
         }
     }
@@ -79,6 +96,13 @@ impl Changed {
         for (channel, bucket) in &self.sentences {
             parts.extend(channels.get(channel).map(|state| sentences(*channel, state, *bucket)));
         }
+        for channel in &self.slots {
+            let state = channels.get(channel);
+            parts.extend(state.map(|state| Part::Slots(*channel, state.slots.clone())));
+        }
+        for (channel, bucket) in &self.commands {
+            parts.extend(channels.get(channel).map(|state| commands(*channel, state, *bucket)));
+        }
         parts
     }
 }
@@ -95,6 +119,11 @@ pub fn parts_of(channel: ChannelId, state: &ChannelState) -> Vec<Part> {
     );
     let buckets: BTreeSet<u8> = state.sentences.iter().map(|print| bucket_of(*print)).collect();
     parts.extend(buckets.into_iter().map(|bucket| sentences(channel, state, bucket)));
+    if !state.slots.is_empty() {
+        parts.push(Part::Slots(channel, state.slots.clone()));
+    }
+    let buckets: BTreeSet<u8> = state.commands.keys().map(bucket_of_command).collect();
+    parts.extend(buckets.into_iter().map(|bucket| commands(channel, state, bucket)));
     parts
 }
 
@@ -107,6 +136,8 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
             state.workflows.extend(came_before.workflows);
             state.topics.extend(came_before.topics);
             state.sentences.extend(came_before.sentences);
+            state.slots.extend(came_before.slots);
+            state.commands.extend(came_before.commands);
         }
         Part::Workflow(channel, workflow) => {
             channels.entry(channel).or_default().workflows.insert(workflow.id, *workflow);
@@ -117,18 +148,35 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
         Part::Sentences(channel, _, prints) => {
             channels.entry(channel).or_default().sentences.extend(prints);
         }
+        Part::Slots(channel, slots) => {
+            channels.entry(channel).or_default().slots = slots;
+        }
+        Part::Commands(channel, _, commands) => {
+            channels.entry(channel).or_default().commands.extend(commands);
+        }
     }
 }
 
 fn head(channel: ChannelId, state: &ChannelState) -> Part {
     // Written out in full, so that a new field of the state cannot be forgotten here.
-    let ChannelState { name, generation, paused, parked, workflows: _, topics: _, sentences: _ } =
-        state;
+    let ChannelState {
+        name,
+        generation,
+        paused,
+        parked,
+        slots_after,
+        workflows: _,
+        topics: _,
+        sentences: _,
+        slots: _,
+        commands: _,
+    } = state;
     let head = ChannelState {
         name: name.clone(),
         generation: *generation,
         paused: *paused,
         parked: parked.clone(),
+        slots_after: *slots_after,
         ..ChannelState::default()
     };
     Part::Channel(channel, Box::new(head))
@@ -138,6 +186,17 @@ fn sentences(channel: ChannelId, state: &ChannelState, bucket: u8) -> Part {
     let first = u64::from(bucket) << 56;
     let last = first | (u64::MAX >> 8);
     Part::Sentences(channel, bucket, state.sentences.range(first..=last).copied().collect())
+}
+
+fn commands(channel: ChannelId, state: &ChannelState, bucket: u8) -> Part {
+    let of_bucket = state.commands.iter().filter(|(id, _)| bucket_of_command(id) == bucket);
+    let commands = of_bucket.map(|(id, noted)| (id.clone(), noted.clone())).collect();
+    Part::Commands(channel, bucket, commands)
+}
+
+fn bucket_of_command(id: &CommandId) -> u8 {
+    let Digest([first, ..]) = Digest::of(id.as_str().as_bytes());
+    first
 }
 
 fn bucket_of(fingerprint: u64) -> u8 {

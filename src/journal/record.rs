@@ -1,10 +1,11 @@
 //! What a frame's payload means: the events of one command in one channel.
 //!
-//! Schema 1 is the domain's own types as they are; a golden file and a digest of its bytes guard
-//! them. The first change freezes schema 1 as its own structs with a `From` into schema 2.
+//! Schema 2 is the domain's own types as they are; a golden file and a digest of its bytes guard
+//! them. Schema 1 was never released and is refused like a newer one. The first change after a
+//! release freezes the released schema as its own structs with a `From` into the next.
 //!
-//! Architecture invariant: a schema that was ever written can always be read; a newer one is
-//! refused with its number.
+//! Architecture invariant: a schema that was ever released can always be read; another is refused
+//! with its number.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use crate::domain::ids::{ChannelId, CommandId, Generation};
 use crate::domain::timestamp::Timestamp;
 
 /// The schema that is written.
-pub const SCHEMA: u16 = 1;
+pub const SCHEMA: u16 = 2;
 
 /// The events of one command, as they are committed together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ pub enum RecordError {
     #[error(
         "it has schema {found}, this version knows schema {SCHEMA} only: use the version that wrote it"
     )]
-    Newer {
+    Schema {
         /// Its schema.
         found: u16,
     },
@@ -87,7 +88,7 @@ pub fn decode(frame: &Frame) -> Result<Commit, RecordError> {
         return Err(RecordError::Encoding(frame.codec));
     }
     if frame.schema != SCHEMA {
-        return Err(RecordError::Newer { found: frame.schema });
+        return Err(RecordError::Schema { found: frame.schema });
     }
     let commit: Commit = codec::decode(&frame.payload)?;
     if commit.events.len() != usize::from(frame.count) {

@@ -121,6 +121,8 @@ fn key_of(part: &Part) -> String {
         Part::Workflow(channel, workflow) => format!("w/{channel}/{}", workflow.id),
         Part::Topic(channel, key, _) => format!("t/{channel}/{}", Digest::of(key.as_bytes())),
         Part::Sentences(channel, bucket, _) => format!("s/{channel}/{bucket:02x}"),
+        Part::Slots(channel, _) => format!("l/{channel}"),
+        Part::Commands(channel, bucket, _) => format!("k/{channel}/{bucket:02x}"),
     }
 }
 

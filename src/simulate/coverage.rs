@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::domain::command::Command;
 use crate::domain::event::Event;
+use crate::domain::stage::WaitReason;
 
 /// Names and how often each was reached, for example `fault/lost_outcome`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +66,9 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::Retry { .. } => "retry",
         Command::Drop { .. } => "drop",
         Command::Reprioritise { .. } => "reprioritise",
+        Command::Approve { .. } => "approve",
+        Command::Reject { .. } => "reject",
+        Command::ClockJumped { .. } => "clock_jumped",
         Command::PauseChannel => "pause_channel",
         Command::ResumeChannel => "resume_channel",
         Command::ParkChannel { .. } => "park_channel",
@@ -92,6 +96,17 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::WorkflowFailed { .. } => "workflow_failed",
         Event::VideoPublished { .. } => "video_published",
         Event::WorkflowCompleted { .. } => "workflow_completed",
+        Event::StageWaiting { reason, .. } => match reason {
+            WaitReason::Slot => "waiting_for_slot",
+            WaitReason::Approval => "waiting_for_approval",
+            WaitReason::CatchUp => "waiting_to_catch_up",
+        },
+        Event::WorkflowApproved { .. } => "workflow_approved",
+        Event::WorkflowRejected { .. } => "workflow_rejected",
+        Event::SlotSkipped { .. } => "slot_skipped",
+        Event::SlotsBegin { .. } => "slots_begin",
+        Event::CommandNoted { .. } => "command_noted",
+        Event::ClockJumped { .. } => "clock_jumped",
         Event::ChannelPaused => "channel_paused",
         Event::ChannelResumed => "channel_resumed",
         Event::ChannelParked { .. } => "channel_parked",
@@ -115,6 +130,9 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "retry",
             "drop",
             "reprioritise",
+            "approve",
+            "reject",
+            "clock_jumped",
             "pause_channel",
             "resume_channel",
             "park_channel",
@@ -140,6 +158,15 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "workflow_failed",
             "video_published",
             "workflow_completed",
+            "waiting_for_slot",
+            "waiting_for_approval",
+            "waiting_to_catch_up",
+            "workflow_approved",
+            "workflow_rejected",
+            "slot_skipped",
+            "slots_begin",
+            "command_noted",
+            "clock_jumped",
             "channel_paused",
             "channel_resumed",
             "channel_parked",
@@ -147,7 +174,14 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ),
     (
         "rejection",
-        &["not_found", "already_started", "not_applicable", "stale_outcome", "nothing_due"],
+        &[
+            "not_found",
+            "already_started",
+            "not_applicable",
+            "live_workflows",
+            "stale_outcome",
+            "nothing_due",
+        ],
     ),
     (
         "failure",

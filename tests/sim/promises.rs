@@ -51,7 +51,7 @@ impl Stage<'_> {
 
     async fn tell(&self, channel: usize, command: Command, id: Option<CommandId>) {
         let handle = &self.channel(channel).handle;
-        let question = |reply| ChannelMsg::Command { command, id, reply: Some(reply) };
+        let question = |reply| ChannelMsg::Command { command, id, note: None, reply: Some(reply) };
         let answer = handle.call(Duration::from_secs(10), Trace::default(), question).await;
         answer.expect("an answer").expect("no refusal");
     }

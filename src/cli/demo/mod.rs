@@ -145,6 +145,7 @@ async fn send(
         .call(ANSWER_LIMIT, Trace::default(), |reply| ChannelMsg::Command {
             command,
             id,
+            note: None,
             reply: Some(reply),
         })
         .await;
@@ -155,6 +156,9 @@ async fn send(
         Ok(Ok(_)) | Ok(Err(CommandError::Rejected(Rejection::AlreadyStarted(_)))) => Ok(()),
         Ok(Err(CommandError::Rejected(rejection))) => {
             Err(failed(rejection.code(), rejection.to_string()))
+        }
+        Ok(Err(error @ CommandError::RefusedBefore { .. })) => {
+            Err(failed("refused_before", error.to_string()))
         }
         Ok(Err(CommandError::NotDurable(error))) => Err(failed("not_durable", error.to_string())),
         Err(error) => Err(failed(error.code(), error.to_string())),

@@ -9,7 +9,7 @@ use crate::cli::output::{CliError, Exit};
 use crate::cli::run::ChannelSetup;
 use crate::cli::settings::profile_of;
 use crate::config::Config;
-use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::ids::{ChannelId, ChannelName};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::clock::Clock;
@@ -103,7 +103,7 @@ fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliE
         video_length: (Duration::from_secs(46), Duration::from_secs(62)),
         scenes: (6, 8),
     };
-    Ok(ChannelSetup { profile, source: Arc::new(source) })
+    Ok(ChannelSetup { profile, rules: ChannelRules::default(), source: Arc::new(source) })
 }
 
 fn configured(
@@ -119,5 +119,7 @@ fn configured(
     let sources = channel.trends.iter().map(|trend| FeedSource::File(trend.path.clone()));
     let as_of = channel.trends.iter().filter_map(|trend| trend.as_of).max();
     let source = FeedFiles::new(sources.collect(), as_of, Arc::clone(clock));
-    Ok(ChannelSetup { profile: profile_of(channel), source: Arc::new(source) })
+    // A round is made at once, whatever the schedule says.
+    let rules = ChannelRules::default();
+    Ok(ChannelSetup { profile: profile_of(channel), rules, source: Arc::new(source) })
 }

@@ -67,6 +67,8 @@ fn edges(machine: &Machine, slots: u8) -> Vec<Edge> {
         edges.push(Edge::Run(Command::Cancel { workflow: id, cause: "walked".to_owned() }));
         edges.push(Edge::Run(Command::Retry { workflow: id }));
         edges.push(Edge::Run(Command::Drop { workflow: id }));
+        edges.push(Edge::Run(Command::Approve { workflow: id }));
+        edges.push(Edge::Run(Command::Reject { workflow: id }));
         edges.push(Edge::Run(Command::Reprioritise { workflow: id, priority }));
         edges.extend(outcomes(machine, slot));
     }
@@ -74,8 +76,9 @@ fn edges(machine: &Machine, slots: u8) -> Vec<Edge> {
 }
 
 /// Walks everything; returns how many different states there are.
-fn walk(slots: u8, depth: usize, max_retries: u32) -> usize {
-    let first = Machine::new(policies(max_retries, Duration::ZERO));
+fn walk(slots: u8, depth: usize, approval: bool) -> usize {
+    let mut first = Machine::new(policies(1, Duration::ZERO));
+    first.rules.approval = approval;
     let mut seen = BTreeSet::from([blake3::hash(format!("{:?}", first.state).as_bytes()).into()]);
     let mut frontier = vec![first];
     for _ in 0..depth {
@@ -108,12 +111,14 @@ fn walk(slots: u8, depth: usize, max_retries: u32) -> usize {
 
 #[test]
 fn every_sequence_of_commands_on_one_workflow_keeps_all_invariants() {
-    let states = walk(1, 7, 1);
+    let states = walk(1, 7, false);
     assert!(states > 5_000, "the walk saw only {states} states");
+    let states = walk(1, 7, true);
+    assert!(states > 5_000, "the walk with approval saw only {states} states");
 }
 
 #[test]
 fn every_sequence_of_commands_on_two_workflows_keeps_all_invariants() {
-    let states = walk(2, 5, 1);
+    let states = walk(2, 5, false);
     assert!(states > 5_000, "the walk saw only {states} states");
 }

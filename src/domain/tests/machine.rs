@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use crate::domain::admission::Room;
 use crate::domain::apply::apply;
 use crate::domain::artifact::StageOutput;
 use crate::domain::audit::Audit;
-use crate::domain::channel::ChannelState;
+use crate::domain::channel::{ChannelRules, ChannelState};
 use crate::domain::command::{Command, Finding, Rejection, StageSuccess};
 use crate::domain::decide::{Context, decide};
 use crate::domain::event::Event;
@@ -37,6 +38,8 @@ pub struct Machine {
     /// So many of the frames are durable and answered for.
     pub acknowledged: usize,
     pub audit: Audit,
+    pub rules: ChannelRules,
+    pub room: Room,
 }
 
 /// The same retries and base for all stages.
@@ -101,6 +104,8 @@ impl Machine {
             frames: Vec::new(),
             acknowledged: 0,
             audit: Audit::default(),
+            rules: ChannelRules::default(),
+            room: Room::OPEN,
         };
         machine.raise_generation();
         machine.acknowledge();
@@ -115,7 +120,11 @@ impl Machine {
 
     /// Decides and books; panics with the invariant's id when one is broken.
     pub fn run(&mut self, command: &Command) -> Result<Vec<Event>, Rejection> {
-        let context = Context { now: self.now, draw: self.draw, policies: &self.policies };
+        let context = Context {
+            rules: &self.rules,
+            room: &self.room,
+            ..Context::plain(self.now, self.draw, &self.policies)
+        };
         let events = decide(&self.state, command, context)?;
         assert!(self.is_awaited(command), "D4: a stale outcome was accepted: {command:?}");
         assert!(!events.is_empty(), "an accepted command must change something: {command:?}");
@@ -180,6 +189,8 @@ impl Machine {
 
     /// Lets every stage succeed and time pass until nothing is due any more; D5 says it ends.
     pub fn drain(&mut self) {
+        // A schedule goes on for ever, and approval would wait for a person.
+        self.rules = ChannelRules::default();
         for _ in 0..400 {
             let effects = pending(&self.state);
             let next = effects.iter().find(|effect| !matches!(effect, Effect::Person { .. }));
@@ -194,7 +205,11 @@ impl Machine {
                         Effect::WakeAt { at, .. } => latest.max(*at),
                         Effect::Run { .. } | Effect::Person { .. } => latest,
                     });
-                    self.run(&Command::Wake).unwrap();
+                    match self.run(&Command::Wake) {
+                        // An approval that is not needed any more is waited for to its end.
+                        Ok(_) | Err(Rejection::NothingDue) => {}
+                        Err(other) => panic!("waking up was refused: {other}"),
+                    }
                 }
                 Some(Effect::Person { .. }) => return,
             }
@@ -216,6 +231,7 @@ impl Machine {
         let ids: Vec<WorkflowId> = self.state.workflows.keys().copied().collect();
         for id in ids {
             let _ = self.run(&Command::Resume { workflow: id });
+            let _ = self.run(&Command::Approve { workflow: id });
             let _ = self.run(&Command::Retry { workflow: id });
         }
         self.drain();

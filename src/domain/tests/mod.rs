@@ -4,3 +4,4 @@ mod exhaustive;
 mod machine;
 mod promises;
 mod random;
+mod waits;

@@ -37,9 +37,10 @@ fn state_of(machine: &Machine, id: WorkflowId) -> &StageState {
 fn parked_code(machine: &Machine, id: WorkflowId) -> Option<&str> {
     match state_of(machine, id) {
         StageState::Parked { cause, .. } => Some(&cause.code),
-        StageState::Ready { .. } | StageState::Running { .. } | StageState::BackingOff { .. } => {
-            None
-        }
+        StageState::Ready { .. }
+        | StageState::Running { .. }
+        | StageState::BackingOff { .. }
+        | StageState::Waiting { .. } => None,
     }
 }
 

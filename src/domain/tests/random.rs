@@ -6,9 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::machine::{Machine, outcome, policies, start, success, workflow};
+use crate::domain::admission::Room;
 use crate::domain::command::{Command, StageSuccess};
 use crate::domain::failure::{Failure, FailureClass};
-use crate::domain::ids::Attempt;
+use crate::domain::ids::{Attempt, WorkflowId};
+use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::domain::stage::StageName;
 use crate::domain::workflow::Priority;
 
@@ -44,6 +46,14 @@ enum Step {
     Retry(u8),
     Drop(u8),
     Reprioritise(u8, u8),
+    Approve(u8),
+    Reject(u8),
+    ClockJumped(i32),
+    /// The owner or the node changes its mind.
+    Rules {
+        approval: bool,
+        places: u32,
+    },
     PauseChannel,
     ResumeChannel,
     ParkChannel,
@@ -84,6 +94,12 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (slot.clone(), age, end).prop_map(|(slot, age, end)| Step::Outcome { slot, age, end }),
         1 => (slot.clone(), stage()).prop_map(|(slot, stage)| Step::WrongStage(slot, stage)),
         6 => (0_u32..400_000).prop_map(Step::Wake),
+        2 => (0_u32..700_000_000).prop_map(Step::Wake),
+        1 => any::<i32>().prop_map(Step::ClockJumped),
+        2 => (any::<bool>(), 0_u32..3)
+            .prop_map(|(approval, places)| Step::Rules { approval, places }),
+        3 => slot.clone().prop_map(Step::Approve),
+        1 => slot.clone().prop_map(Step::Reject),
         1 => (0_u32..400_000).prop_map(Step::ClockBack),
         2 => slot.clone().prop_map(Step::Pause),
         2 => slot.clone().prop_map(Step::Resume),
@@ -108,12 +124,18 @@ fn result_of(end: End, stage: StageName, slot: u8) -> Result<StageSuccess, Failu
     }
 }
 
+/// The workflow in `slot`, or the one that was started for a slot of the schedule in its place.
+fn nth_workflow(machine: &Machine, slot: u8) -> WorkflowId {
+    let known = machine.state.workflows.keys().nth(usize::from(slot)).copied();
+    known.unwrap_or_else(|| workflow(slot))
+}
+
 /// The command a step stands for in the present state; `None` where it makes none.
 fn command_of(machine: &Machine, step: &Step) -> Option<Command> {
     Some(match *step {
         Step::Start(slot) => start(slot),
         Step::Outcome { slot, age, end } => {
-            let id = workflow(slot);
+            let id = nth_workflow(machine, slot);
             let position = machine.position(id)?;
             let attempt = Attempt(position.attempt.0.checked_sub(age)?);
             outcome(id, position.stage, attempt, result_of(end, position.stage, slot))
@@ -123,21 +145,26 @@ fn command_of(machine: &Machine, step: &Step) -> Option<Command> {
             outcome(workflow(slot), stage, attempt, Ok(success(stage, "wrong stage")))
         }
         Step::Wake(_) => Command::Wake,
-        Step::Pause(slot) => Command::Pause { workflow: workflow(slot) },
-        Step::Resume(slot) => Command::Resume { workflow: workflow(slot) },
+        Step::Pause(slot) => Command::Pause { workflow: nth_workflow(machine, slot) },
+        Step::Resume(slot) => Command::Resume { workflow: nth_workflow(machine, slot) },
         Step::Cancel(slot) => {
-            Command::Cancel { workflow: workflow(slot), cause: "cancelled".to_owned() }
+            Command::Cancel { workflow: nth_workflow(machine, slot), cause: "cancelled".to_owned() }
         }
-        Step::Retry(slot) => Command::Retry { workflow: workflow(slot) },
-        Step::Drop(slot) => Command::Drop { workflow: workflow(slot) },
+        Step::Retry(slot) => Command::Retry { workflow: nth_workflow(machine, slot) },
+        Step::Drop(slot) => Command::Drop { workflow: nth_workflow(machine, slot) },
         Step::Reprioritise(slot, priority) => Command::Reprioritise {
             workflow: workflow(slot),
             priority: Priority::new(priority).unwrap(),
         },
+        Step::Approve(slot) => Command::Approve { workflow: nth_workflow(machine, slot) },
+        Step::Reject(slot) => Command::Reject { workflow: nth_workflow(machine, slot) },
+        Step::ClockJumped(by_ms) => Command::ClockJumped { by_ms: i64::from(by_ms) },
         Step::PauseChannel => Command::PauseChannel,
         Step::ResumeChannel => Command::ResumeChannel,
         Step::ParkChannel => Command::ParkChannel { reason: "drawn".to_owned() },
-        Step::ClockBack(_) | Step::Acknowledge | Step::Restart { .. } => return None,
+        Step::ClockBack(_) | Step::Acknowledge | Step::Restart { .. } | Step::Rules { .. } => {
+            return None;
+        }
     })
 }
 
@@ -151,6 +178,10 @@ fn take(machine: &mut Machine, step: &Step) {
             machine.now = machine.now.minus(Duration::from_millis(u64::from(*ms)));
         }
         Step::Acknowledge => machine.acknowledge(),
+        Step::Rules { approval, places } => {
+            machine.rules.approval = *approval;
+            machine.room = Room { refusal: None, limit: 2, places: *places };
+        }
         Step::Restart { survivors } => {
             let answered = machine.fold(machine.acknowledged);
             let known = machine.frames[..machine.acknowledged].to_vec();
@@ -171,6 +202,14 @@ fn take(machine: &mut Machine, step: &Step) {
 
 fn run(steps: &[Step], draws: &[u64]) -> Machine {
     let mut machine = Machine::new(policies(2, Duration::from_secs(60)));
+    if draws.first().is_some_and(|draw| draw % 2 == 0) {
+        machine.rules.schedule = Some(Schedule {
+            times: vec![9 * 60, 18 * 60 + 30],
+            timezone: jiff::tz::TimeZone::UTC,
+            lead: Duration::from_secs(7_200),
+            missed: if draws.len() > 4 { MissedSlots::Skip } else { MissedSlots::Latest },
+        });
+    }
     for (step, draw) in steps.iter().zip(draws.iter().cycle()) {
         machine.draw = *draw;
         take(&mut machine, step);

@@ -79,7 +79,7 @@ impl Channels {
         }
         let command = self.command(&state, draw / 64)?;
         let policies = Policies::default();
-        let context = Context { now: Timestamp(self.now), draw, policies: &policies };
+        let context = Context::plain(Timestamp(self.now), draw, &policies);
         let events = decide(&state, &command, context).ok()?;
         let at = Timestamp(self.now);
         let commit =

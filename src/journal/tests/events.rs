@@ -9,14 +9,15 @@ use crate::domain::failure::{Failure, FailureClass};
 use crate::domain::ids::{
     Attempt, ChannelId, ChannelName, CommandId, Generation, Take, WorkflowId,
 };
-use crate::domain::stage::{ParkCause, StageName};
+use crate::domain::noted::NotedAnswer;
+use crate::domain::stage::{ParkCause, StageName, WaitReason};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TopicProfile;
 use crate::domain::workflow::{ContentType, Priority, Publication};
 use crate::journal::record::Commit;
 
 /// How many kinds of events there are.
-pub const KINDS: usize = 20;
+pub const KINDS: usize = 27;
 
 /// Numbers the kinds without a gap; a new one must be added here, and to both lists below.
 pub fn kind(event: &Event) -> usize {
@@ -41,6 +42,13 @@ pub fn kind(event: &Event) -> usize {
         Event::ChannelPaused => 17,
         Event::ChannelResumed => 18,
         Event::ChannelParked { .. } => 19,
+        Event::StageWaiting { .. } => 20,
+        Event::WorkflowApproved { .. } => 21,
+        Event::WorkflowRejected { .. } => 22,
+        Event::SlotSkipped { .. } => 23,
+        Event::SlotsBegin { .. } => 24,
+        Event::CommandNoted { .. } => 25,
+        Event::ClockJumped { .. } => 26,
     }
 }
 
@@ -82,6 +90,7 @@ pub fn examples() -> Vec<Event> {
             content_type: ContentType::Evergreen,
             priority,
             topic: Some(text("voyager")),
+            slot: Some(at),
         },
         Event::TrendDetected { workflow, profile, title: text("Voyager 1"), score: 0.8125 },
         Event::ContentReady {
@@ -119,6 +128,18 @@ pub fn examples() -> Vec<Event> {
         Event::ChannelPaused,
         Event::ChannelResumed,
         Event::ChannelParked { reason: text("failed 5 times in 60 s") },
+        Event::StageWaiting { workflow, stage, reason: WaitReason::Approval, until: at },
+        Event::WorkflowApproved { workflow },
+        Event::WorkflowRejected { workflow },
+        Event::SlotSkipped { slot: at, reason: text("the channel was paused") },
+        Event::SlotsBegin { after: at },
+        Event::CommandNoted {
+            command: CommandId::new("key-2").unwrap(),
+            request: Digest([9; 32]),
+            answer: NotedAnswer::Done { status: 201, body: text("{}") },
+            forgotten: vec![CommandId::new("key-1").unwrap()],
+        },
+        Event::ClockJumped { by_ms: -90_000 },
     ]
 }
 
@@ -208,6 +229,18 @@ fn content_type() -> impl Strategy<Value = ContentType> {
     prop::sample::select(kinds.to_vec())
 }
 
+fn wait_reason() -> impl Strategy<Value = WaitReason> {
+    let reasons = [WaitReason::Slot, WaitReason::Approval, WaitReason::CatchUp];
+    prop::sample::select(reasons.to_vec())
+}
+
+fn answer() -> impl Strategy<Value = NotedAnswer> {
+    prop_oneof![
+        (any::<u16>(), text()).prop_map(|(status, body)| NotedAnswer::Done { status, body }),
+        (text(), text()).prop_map(|(code, message)| NotedAnswer::Refused { code, message }),
+    ]
+}
+
 /// Any event of any kind.
 pub fn event() -> impl Strategy<Value = Event> {
     let tried = (workflow(), stage(), any::<u32>(), any::<u32>()).prop_map(
@@ -218,11 +251,17 @@ pub fn event() -> impl Strategy<Value = Event> {
         (channel_name(), any::<u64>()).prop_map(|(name, generation)| {
             Event::GenerationRaised { name, generation: Generation(generation) }
         }),
-        (workflow(), command_id(), content_type(), priority(), prop::option::of(text())).prop_map(
-            |(workflow, command, content_type, priority, topic)| {
-                Event::WorkflowStarted { workflow, command, content_type, priority, topic }
-            }
-        ),
+        (
+            workflow(),
+            command_id(),
+            content_type(),
+            priority(),
+            prop::option::of(text()),
+            prop::option::of(time.clone()),
+        )
+            .prop_map(|(workflow, command, content_type, priority, topic, slot)| {
+                Event::WorkflowStarted { workflow, command, content_type, priority, topic, slot }
+            }),
         (workflow(), profile(), text(), 0.0..=1.0_f64).prop_map(
             |(workflow, profile, title, score)| {
                 Event::TrendDetected { workflow, profile, title, score }
@@ -242,7 +281,7 @@ pub fn event() -> impl Strategy<Value = Event> {
                 Event::StageFailed { workflow, stage, attempt, take, failure, retry_at }
             }
         ),
-        (tried, failure(), time).prop_map(
+        (tried, failure(), time.clone()).prop_map(
             |((workflow, stage, attempt, take), failure, retry_at)| {
                 Event::StageRetrying { workflow, stage, attempt, take, retry_at, failure }
             }
@@ -267,6 +306,23 @@ pub fn event() -> impl Strategy<Value = Event> {
         Just(Event::ChannelPaused),
         Just(Event::ChannelResumed),
         text().prop_map(|reason| Event::ChannelParked { reason }),
+        (workflow(), stage(), wait_reason(), time.clone()).prop_map(
+            |(workflow, stage, reason, until)| Event::StageWaiting {
+                workflow,
+                stage,
+                reason,
+                until
+            }
+        ),
+        workflow().prop_map(|workflow| Event::WorkflowApproved { workflow }),
+        workflow().prop_map(|workflow| Event::WorkflowRejected { workflow }),
+        (time.clone(), text()).prop_map(|(slot, reason)| Event::SlotSkipped { slot, reason }),
+        time.prop_map(|after| Event::SlotsBegin { after }),
+        (command_id(), any::<[u8; 32]>(), answer(), prop::collection::vec(command_id(), 0..3))
+            .prop_map(|(command, request, answer, forgotten)| {
+                Event::CommandNoted { command, request: Digest(request), answer, forgotten }
+            }),
+        any::<i64>().prop_map(|by_ms| Event::ClockJumped { by_ms }),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! A journal that the first version with schema 1 wrote, kept for ever: every later version must
+//! A journal that the first version with schema 2 wrote, kept for ever: every later version must
 //! read it as what it was.
 
 use std::path::{Path, PathBuf};
@@ -64,25 +64,25 @@ fn write(folder: &Path) -> States {
 }
 
 #[test]
-#[ignore = "writes the golden files of schema 1; only for as long as no version was released"]
+#[ignore = "writes the golden files of schema 2; only for as long as no version was released"]
 fn write_the_golden_files() {
-    let folder = golden().join("journal-1");
+    let folder = golden().join("journal-2");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).unwrap();
     }
     std::fs::create_dir_all(&folder).unwrap();
     let states = write(&folder);
     let text = serde_json::to_string_pretty(&in_words(&example_commits(), &states)).unwrap();
-    std::fs::write(golden().join("journal-1.json"), text + "\n").unwrap();
+    std::fs::write(golden().join("journal-2.json"), text + "\n").unwrap();
     let (events, parts) = digests();
-    std::fs::write(golden().join("schema-1.blake3"), events + "\n").unwrap();
-    std::fs::write(golden().join("parts-1.blake3"), parts + "\n").unwrap();
+    std::fs::write(golden().join("schema-2.blake3"), events + "\n").unwrap();
+    std::fs::write(golden().join("parts-2.blake3"), parts + "\n").unwrap();
 }
 
 #[test]
-fn the_golden_journal_of_schema_1_is_read_as_what_it_was() {
-    let folder = as_killed(&golden().join("journal-1"));
-    let text = std::fs::read_to_string(golden().join("journal-1.json")).unwrap();
+fn the_golden_journal_of_schema_2_is_read_as_what_it_was() {
+    let folder = as_killed(&golden().join("journal-2"));
+    let text = std::fs::read_to_string(golden().join("journal-2.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let found = verify(Arc::new(DiskFiles), folder.path()).unwrap();
     assert!(found.ok, "{found:?}");
@@ -111,6 +111,6 @@ fn the_same_commits_still_make_the_same_segment() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path());
     let written = std::fs::read(folder.path().join(SEGMENT)).unwrap();
-    let kept = std::fs::read(golden().join("journal-1").join(SEGMENT)).unwrap();
+    let kept = std::fs::read(golden().join("journal-2").join(SEGMENT)).unwrap();
     assert!(written == kept, "the layout of segments changed: give it a new format number");
 }

@@ -1,16 +1,23 @@
 //! The model of the channel's actor: it decides ahead, and acts on what is acknowledged.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
+use crate::domain::admission::Room;
 use crate::domain::apply::apply;
+use crate::domain::artifact::Digest;
 use crate::domain::audit::Audit;
-use crate::domain::channel::ChannelState;
+use crate::domain::channel::{ChannelRules, ChannelState};
 use crate::domain::command::{Command, Rejection};
-use crate::domain::decide::{Context, decide};
+use crate::domain::decide::{Context, decide, next_slot_wake};
 use crate::domain::event::Event;
-use crate::domain::ids::{ChannelName, Generation, WorkflowId};
+use crate::domain::ids::{ChannelName, CommandId, Generation, WorkflowId};
 use crate::domain::invariants::{Violation, violations};
+use crate::domain::noted::NotedAnswer;
 use crate::domain::pending::{Effect, pending};
+use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::domain::stage::StageState;
 use crate::domain::timestamp::Timestamp;
 use crate::simulate::coverage::{command_name, event_name};
@@ -18,6 +25,9 @@ use crate::simulate::coverage::{command_name, event_name};
 use super::journal::{Frame, StaleGeneration};
 use super::workers::Job;
 use super::world::{Task, World, broken};
+
+/// So many workflows may be live at once.
+const LIVE_LIMIT: u32 = 12;
 
 /// Whether a channel's actor can decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +55,21 @@ pub(super) struct Channel {
     checkpoint: (usize, ChannelState),
     pub(super) jobs: BTreeMap<WorkflowId, Job>,
     wake_at: Option<u64>,
+    /// What its owner wants.
+    pub(super) rules: ChannelRules,
+}
+
+/// Channels differ in whether they have a schedule, what becomes of missed slots, and whether a
+/// person must approve.
+fn rules(number: u64) -> ChannelRules {
+    let missed = if number == 2 { MissedSlots::Skip } else { MissedSlots::Latest };
+    let schedule = Schedule {
+        times: (0..24 * 6).map(|tenth| tenth * 10).collect(),
+        timezone: TimeZone::UTC,
+        lead: Duration::from_secs(300),
+        missed,
+    };
+    ChannelRules { schedule: (number != 3).then_some(schedule), approval: number != 1 }
 }
 
 impl Channel {
@@ -60,6 +85,7 @@ impl Channel {
             checkpoint: (0, ChannelState::default()),
             jobs: BTreeMap::new(),
             wake_at: None,
+            rules: rules(number),
         }
     }
 
@@ -148,9 +174,13 @@ impl World {
             self.coverage.hit("failure", failure.class.name());
         }
         let draw = self.rng.draw();
-        let context = Context { now: self.wall(), draw, policies: &self.policies };
-        let decided = decide(&self.channel(index)?.speculative, command, context);
+        let room = self.room();
+        let channel = self.channel(index)?;
+        let plain = Context::plain(self.wall(), draw, &self.policies);
+        let context = Context { rules: &channel.rules, room: &room, ..plain };
+        let decided = decide(&channel.speculative, command, context);
         self.log(|| format!("channel {index}: {command:?}"));
+        let noted = self.faulty && self.rng.chance(100);
         match decided {
             Err(rejection) => {
                 self.coverage.hit("rejection", rejection.code());
@@ -164,8 +194,31 @@ impl World {
             Ok(_) if !self.channel(index)?.awaits(command) => {
                 broken("D4", format!("a stale outcome was accepted: {command:?}"))
             }
-            Ok(events) => self.append(index, events),
+            Ok(mut events) => {
+                if noted {
+                    events.push(self.noted());
+                }
+                self.append(index, events)
+            }
         }
+    }
+
+    /// The note of a command with an id from outside.
+    fn noted(&mut self) -> Event {
+        let command = CommandId::of_slot("noted", Timestamp(self.rng.between(0, 50) as i64));
+        let answer = NotedAnswer::Done { status: 200, body: "{}".to_owned() };
+        Event::CommandNoted { command, request: Digest([0; 32]), answer, forgotten: Vec::new() }
+    }
+
+    /// While there is trouble the node is small.
+    fn room(&self) -> Room {
+        if !self.faulty {
+            return Room::OPEN;
+        }
+        let workflows = self.channels.iter().flat_map(|c| c.speculative.workflows.values());
+        let live = workflows.filter(|workflow| workflow.is_live()).count();
+        let places = LIVE_LIMIT.saturating_sub(u32::try_from(live).unwrap_or(u32::MAX));
+        Room { refusal: None, limit: LIVE_LIMIT, places }
     }
 
     /// A timer may fire early after the wall clock went back: it is armed again.
@@ -175,6 +228,8 @@ impl World {
             Rejection::NotFound(_)
             | Rejection::AlreadyStarted(_)
             | Rejection::NotApplicable(_)
+            | Rejection::NotAdmitted(_)
+            | Rejection::KeyReused(_)
             | Rejection::Stale => Ok(()),
         }
     }
@@ -303,7 +358,15 @@ impl World {
                 Effect::Person { .. } => {}
             }
         }
-        Ok(())
+        self.arm_for_slots(index)
+    }
+
+    fn arm_for_slots(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.wall();
+        let channel = self.channel(index)?;
+        let schedule = channel.rules.schedule.as_ref();
+        let next = schedule.and_then(|schedule| next_slot_wake(&channel.committed, schedule, now));
+        next.map_or(Ok(()), |at| self.arm(index, at))
     }
 
     fn arm(&mut self, index: usize, at: Timestamp) -> Result<(), Violation> {

@@ -3,7 +3,7 @@
 use crate::domain::command::Command;
 use crate::domain::ids::{CommandId, WorkflowId};
 use crate::domain::invariants::Violation;
-use crate::domain::stage::{Position, StageState};
+use crate::domain::stage::{Position, StageState, WaitReason};
 use crate::domain::workflow::{ContentType, Priority};
 
 use super::world::{Task, World, broken};
@@ -52,11 +52,15 @@ impl World {
             0..=29 if live.len() < BUSY => return self.draw_start(index),
             30..=33 => self.draw_repetition(index)?,
             34..=44 => Command::Pause { workflow },
-            0..=29 | 45..=60 => Command::Resume { workflow },
+            0..=29 => Command::Resume { workflow },
+            45..=54 => Command::Approve { workflow },
+            55..=56 => Command::Reject { workflow },
+            57..=60 => Command::Resume { workflow },
             61..=63 => Command::Cancel { workflow, cause: "cancelled".to_owned() },
             64..=78 => Command::Retry { workflow },
             79..=81 => Command::Drop { workflow },
-            82..=86 => {
+            82 => Command::ClockJumped { by_ms: 90_000 },
+            83..=86 => {
                 let number = u8::try_from(self.rng.between(1, 10)).unwrap_or(1);
                 Command::Reprioritise { workflow, priority: priority(number) }
             }
@@ -118,6 +122,9 @@ impl World {
                 if known.position().is_some_and(is_parked) {
                     wishes.push(Command::Retry { workflow: *workflow });
                 }
+                if known.position().is_some_and(awaits_approval) {
+                    wishes.push(Command::Approve { workflow: *workflow });
+                }
             }
             for wish in wishes {
                 self.handle(index, &wish)?;
@@ -129,6 +136,10 @@ impl World {
 
 fn is_parked(position: &Position) -> bool {
     matches!(position.state, StageState::Parked { .. })
+}
+
+fn awaits_approval(position: &Position) -> bool {
+    matches!(position.state, StageState::Waiting { reason: WaitReason::Approval, .. })
 }
 
 fn priority(number: u8) -> Priority {

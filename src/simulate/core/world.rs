@@ -167,6 +167,9 @@ impl World {
         self.faulty = false;
         self.planned_crash = None;
         self.sync_fails = false;
+        for channel in &mut self.channels {
+            channel.rules.schedule = None;
+        }
         self.log(|| "end of trouble".to_owned());
         self.after(0, Task::Mend);
     }

@@ -42,7 +42,7 @@ impl Clients {
             _ => (None, None),
         };
         let (reply, answer) = Reply::pair();
-        let message = ChannelMsg::Command { command, id, reply: Some(reply) };
+        let message = ChannelMsg::Command { command, id, note: None, reply: Some(reply) };
         if channel.handle.cast(Trace::default(), message).is_ok() {
             self.open.push((channel.id, starts, answer));
         }
@@ -57,6 +57,8 @@ impl Clients {
                 Ok(Err(CommandError::Rejected(rejection))) => {
                     universe.hit("rejection", rejection.code());
                 }
+                // Only a command with a note is answered like this.
+                Ok(Err(CommandError::RefusedBefore { .. })) => {}
                 Ok(Err(CommandError::NotDurable(_))) => universe.hit("answer", "not_durable"),
                 Err(TryRecvError::Closed) => universe.hit("answer", "none"),
                 Err(TryRecvError::Empty) => waiting.push((channel, starts, answer)),

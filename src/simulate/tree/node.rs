@@ -17,6 +17,7 @@ use super::deeds::{Gate, simulated_panic};
 use super::outside::{Camera, Painter, Speaker, Stories, Writer};
 use super::platform::SimPlatform;
 use super::universe::{Universe, VirtualTime, locked, rng_about};
+use crate::actors::admission::Admission;
 use crate::actors::channel::ChannelParts;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::ChannelMsg;
@@ -27,7 +28,7 @@ use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
-use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::ids::{ChannelId, ChannelName, Seq};
 use crate::domain::invariants::Violation;
 use crate::domain::stage::StageName;
@@ -169,6 +170,7 @@ impl SimNode {
         let feed = Mutex::new((hub.subscribe(), fold.applied()));
         let faces = universe.faces()?;
 
+        let admission = Admission::new(Arc::clone(&fold), u32::MAX);
         let mut channels = Vec::new();
         let mut parts = Vec::new();
         for index in 0..universe.channels {
@@ -190,6 +192,8 @@ impl SimNode {
                 journal: journal.clone(),
                 fold: Arc::clone(&fold),
                 policies: Arc::new(universe.policies.clone()),
+                rules: ChannelRules::default(),
+                admission: admission.clone(),
                 entropy: Arc::clone(&channel.chance) as _,
                 tools: StageTools {
                     profile: Arc::new(profile(&channel)),
