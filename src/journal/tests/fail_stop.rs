@@ -17,7 +17,7 @@ use crate::journal::memory::{MemoryDisk, MemoryLog};
 use crate::journal::open::{OpenError, drive, open, read_only, write_checkpoint};
 use crate::journal::part::Part;
 use crate::journal::queue::{JournalHandle, WriterLoop};
-use crate::journal::record::Commit;
+use crate::journal::record::{Commit, SCHEMA};
 use crate::journal::segment::files::DiskFiles;
 use crate::journal::writer::{AppendError, AppendRequest, Committed, Reply};
 
@@ -157,7 +157,7 @@ fn a_journal_of_a_newer_version_is_refused_and_not_a_byte_changes() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(folder.path());
     running.commit(&raised(0, 1)).unwrap();
-    let newer = AppendRequest { schema: 2, ..request(&raised(1, 1), Reply::call(drop)) };
+    let newer = AppendRequest { schema: SCHEMA + 1, ..request(&raised(1, 1), Reply::call(drop)) };
     assert!(outcome(&running.handle, newer).is_err());
     let killed = as_killed(folder.path());
     running.stop();

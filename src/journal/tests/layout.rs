@@ -6,7 +6,7 @@ use super::events::example_commits;
 use crate::domain::ids::Seq;
 use crate::journal::frame::{CODEC_BINCODE, Frame, FrameKind};
 use crate::journal::log::Log;
-use crate::journal::record::encode;
+use crate::journal::record::{SCHEMA, encode};
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::DiskFiles;
 use crate::journal::segment::log::SegmentLog;
@@ -91,7 +91,7 @@ fn segments_have_the_layout_that_is_described() {
         wanted.push(Plain {
             first_seq: next_seq,
             kind: if is_raise { 2 } else { 1 },
-            schema: 1,
+            schema: u64::from(SCHEMA),
             codec: 1,
             flags: 0,
             count,
@@ -135,7 +135,7 @@ fn worked_example() -> String {
     let frame = Frame {
         first_seq: Seq(1),
         kind: FrameKind::Generation,
-        schema: 1,
+        schema: SCHEMA,
         codec: CODEC_BINCODE,
         flags: 0,
         count: 1,
