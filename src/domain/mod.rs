@@ -18,9 +18,12 @@ pub mod ids;
 pub mod invariants;
 pub mod narration;
 pub mod pending;
+pub mod polling;
 pub mod retry;
 pub mod script;
+pub mod source;
 pub mod stage;
+pub mod story_window;
 pub mod ticket;
 pub mod timeline;
 pub mod timeline_check;
@@ -28,6 +31,7 @@ pub mod timeline_frames;
 pub mod timestamp;
 pub mod trend;
 pub mod view;
+pub mod web_address;
 pub mod workflow;
 
 #[cfg(test)]

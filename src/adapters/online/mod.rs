@@ -1,0 +1,3 @@
+//! The real services behind the ports: everything here needs a network.
+
+pub mod feed_http;
