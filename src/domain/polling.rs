@@ -197,6 +197,13 @@ impl Polling {
         idle.filter_map(|source| self.ready_ms(source)).min()
     }
 
+    /// Every source that was taken in and not let go.
+    #[must_use]
+    pub fn keys(&self) -> Vec<SourceKey> {
+        let known = self.sources.iter().filter(|(_, source)| !source.is_leaving);
+        known.map(|(key, _)| key.clone()).collect()
+    }
+
     /// When `key` is read next, as things stand; `None` while it is being read, or unknown.
     #[must_use]
     pub fn due_ms(&self, key: &SourceKey) -> Option<u64> {
