@@ -363,7 +363,8 @@ impl SourcesActor {
         let own = desk.own.clone();
         desk.sweeping = Some(Task(tokio::spawn(async move {
             let sweep_all = move || {
-                let swept = [polls.sweep(polls_before), store.sweep(&wanted, now.minus(KEEP_UNWANTED))];
+                let swept =
+                    [polls.sweep(polls_before), store.sweep(&wanted, now.minus(KEEP_UNWANTED))];
                 for failure in swept.into_iter().filter_map(Result::err) {
                     tracing::warn!(%failure, "old files of the sources stay behind");
                 }

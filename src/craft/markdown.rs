@@ -363,7 +363,9 @@ mod tests {
 
     #[test]
     fn html_in_a_note_is_taken_off() {
-        let note = read_markdown("<p>One <b>bold</b> word</p><script>x()</script>\n\n5 \\< 6 <https://x.y>");
+        let note = read_markdown(
+            "<p>One <b>bold</b> word</p><script>x()</script>\n\n5 \\< 6 <https://x.y>",
+        );
         assert_eq!(note.text, "One bold word\n\n5 < 6");
     }
 

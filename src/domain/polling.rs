@@ -85,13 +85,8 @@ impl Polling {
             known.rule = rule;
             return;
         }
-        let source = Source {
-            rule,
-            due_ms: first_ms,
-            failures: 0,
-            is_running: false,
-            is_leaving: false,
-        };
+        let source =
+            Source { rule, due_ms: first_ms, failures: 0, is_running: false, is_leaving: false };
         self.sources.insert(key, source);
     }
 

@@ -65,7 +65,8 @@ impl StoryWindow {
         let mut dropped: Vec<SeenStory> = known.into_values().collect();
         dropped.retain(|seen| is_kept(seen, now));
         dropped.sort_by(|a, b| {
-            let latest_first = (b.last_seen, b.story.published).cmp(&(a.last_seen, a.story.published));
+            let latest_first =
+                (b.last_seen, b.story.published).cmp(&(a.last_seen, a.story.published));
             latest_first.then_with(|| a.story.id.cmp(&b.story.id))
         });
         self.seen = shown;

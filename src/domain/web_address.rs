@@ -22,7 +22,17 @@ const TOKEN_CHANGES: usize = 4;
 const PUBLIC_PARAMETERS: [&str; 2] = ["channel_id", "playlist_id"];
 /// Parts of the names of parameters that hold secrets.
 const SECRET_WORDS: [&str; 12] = [
-    "key", "token", "secret", "auth", "pass", "pwd", "sig", "session", "code", "private", "access",
+    "key",
+    "token",
+    "secret",
+    "auth",
+    "pass",
+    "pwd",
+    "sig",
+    "session",
+    "code",
+    "private",
+    "access",
     "credential",
 ];
 
@@ -101,7 +111,7 @@ impl Serialize for WebAddress {
 /// A name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
 fn is_host(host: &str) -> bool {
     let after_name = match host.strip_prefix('[') {
-        Some(inside) => inside.split_once(']').map(|(address, after)| (address, after)),
+        Some(inside) => inside.split_once(']'),
         None => {
             let end = host.find(':').unwrap_or(host.len());
             Some(host.split_at(end))
@@ -201,8 +211,18 @@ mod tests {
     #[test]
     fn what_is_no_web_address_is_refused_without_repeating_it() {
         for text in [
-            "", "x", "http://", "https:///a", "ftp://e.org/", "file:///a", "http://e.org:99999/",
-            "http://e.org/a b", "http://[::1/", "http://@/", "http://e.org:x/", "http://e.org\\@b/",
+            "",
+            "x",
+            "http://",
+            "https:///a",
+            "ftp://e.org/",
+            "file:///a",
+            "http://e.org:99999/",
+            "http://e.org/a b",
+            "http://[::1/",
+            "http://@/",
+            "http://e.org:x/",
+            "http://e.org\\@b/",
         ] {
             assert_eq!(WebAddress::parse(text), Err(BadWebAddress), "{text}");
         }

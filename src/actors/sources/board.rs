@@ -89,7 +89,10 @@ struct Posts {
 }
 
 impl Posts {
-    fn of_channel(&self, channel: &ChannelName) -> impl Iterator<Item = (&DeclaredSource, &Posted)> {
+    fn of_channel(
+        &self,
+        channel: &ChannelName,
+    ) -> impl Iterator<Item = (&DeclaredSource, &Posted)> {
         let declared = self.channels.get(channel).into_iter().flatten();
         declared.filter_map(|source| Some((source, self.sources.get(&source.key)?)))
     }

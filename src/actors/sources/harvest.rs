@@ -69,7 +69,9 @@ impl TrendSource for ChannelSources {
         let gathered = self.board.gather(&self.channel);
         let of_role = |role: SourceRole| {
             let sources = gathered.iter().filter(move |source| source.role == role);
-            unite(sources.map(|source| source.kept.window.stories(now).cloned().collect::<Vec<_>>()))
+            unite(
+                sources.map(|source| source.kept.window.stories(now).cloned().collect::<Vec<_>>()),
+            )
         };
         let (stories, renamed) = of_role(SourceRole::Source);
         if stories.is_empty() {

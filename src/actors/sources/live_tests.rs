@@ -46,10 +46,13 @@ fn misbehave(request: &Request, turn: usize) -> Vec<Act> {
     match turn % 8 {
         0 | 4 if known => answer("304 Not Modified", &[], b""),
         0 | 4 => answer("200 OK", &[&etag], whole.as_bytes()),
-        1 => answer("429 Too Many Requests", &[&format!("Retry-After: {}", PATIENCE.as_secs())], b""),
+        1 => {
+            answer("429 Too Many Requests", &[&format!("Retry-After: {}", PATIENCE.as_secs())], b"")
+        }
         2 => {
-            let begun = [head("200 OK", &["Content-Length: 5000"]).as_slice(), &whole.as_bytes()[..40]];
-            vec![Act::Send(begun.concat()), Act::Reset]
+            let mut begun = head("200 OK", &["Content-Length: 5000"]);
+            begun.extend(&whole.as_bytes()[..40]);
+            vec![Act::Send(begun), Act::Reset]
         }
         3 => answer("200 OK", &[], &whole.as_bytes()[..whole.len() / 2]),
         5 => answer("200 OK", &[], b"<html><body>Sorry</body></html>"),
@@ -136,7 +139,8 @@ async fn against_a_bad_server(span: Duration, every: Duration) {
 
     let requests = server.requests();
     check_politeness(&requests);
-    check_stories(&sources, &channel, &turns.lock().unwrap()).await;
+    let turns = turns.lock().unwrap().clone();
+    check_stories(&sources, &channel, &turns).await;
     let share = used.as_secs_f64() / ran.as_secs_f64();
     println!(
         "{} requests in {ran:?}, {:.2} % of a core, states {seen_states:?}",

@@ -83,7 +83,10 @@ pub(super) async fn read_source(
         Err(failure) => take_failure(&job, failure, now, store.as_ref()),
     });
     keeping.await.unwrap_or_else(|_| ReadEnd {
-        outcome: Err(Failure::transient("source_not_kept", "a reading was lost: report this as a bug")),
+        outcome: Err(Failure::transient(
+            "source_not_kept",
+            "a reading was lost: report this as a bug",
+        )),
         kept: None,
         problems: None,
         noted: None,
@@ -98,7 +101,8 @@ async fn read_once(job: &ReadJob) -> Result<Reading, Failure> {
     match tokio::time::timeout(READ_LIMIT, &mut reading.0).await {
         Ok(Ok(read)) => read,
         Ok(Err(_)) => {
-            let message = format!("{place}: reading it failed inside the program: report this as a bug");
+            let message =
+                format!("{place}: reading it failed inside the program: report this as a bug");
             Err(Failure::permanent("source_reader_failed", message))
         }
         Err(_) => {

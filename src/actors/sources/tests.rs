@@ -265,7 +265,8 @@ async fn sources_come_and_go_while_the_poller_runs() {
     let folder = tempfile::tempdir().unwrap();
     let ground = Ground::start(folder.path()).await;
     assert_eq!(ground.harvest("one").await.unwrap_err().code, "no_source_readable");
-    let (first, second) = (Scripted::new(|_, _| holds(&["a"])), Scripted::new(|_, _| holds(&["b"])));
+    let (first, second) =
+        (Scripted::new(|_, _| holds(&["a"])), Scripted::new(|_, _| holds(&["b"])));
     ground.sources.declare(&name("one"), vec![declared("first", first.clone())]);
     assert_eq!(ground.harvest("one").await.unwrap(), ["a"]);
     ground.sources.declare(&name("one"), vec![declared("second", second.clone())]);
@@ -364,7 +365,8 @@ async fn competitors_polls_and_problems_of_items_reach_whom_they_concern() {
 async fn a_host_with_many_sources_is_asked_one_at_a_time_with_pauses() {
     let folder = tempfile::tempdir().unwrap();
     let ground = Ground::start(folder.path()).await;
-    let feeds: Vec<_> = (0..6).map(|n| Scripted::new(move |_, _| holds(&[&n.to_string()]))).collect();
+    let feeds: Vec<_> =
+        (0..6).map(|n| Scripted::new(move |_, _| holds(&[&n.to_string()]))).collect();
     let sources = feeds.iter().enumerate();
     let sources = sources.map(|(n, feed)| declared(&format!("feed {n}"), feed.clone()));
     ground.sources.declare(&name("one"), sources.collect());
@@ -376,7 +378,10 @@ async fn a_host_with_many_sources_is_asked_one_at_a_time_with_pauses() {
     assert!(times.len() >= 48, "{}", times.len());
     for pair in times.windows(2) {
         let apart = pair[1] - pair[0];
-        assert!(apart >= Duration::from_millis(1_100), "a read of 100 ms, then a second: {apart:?}");
+        assert!(
+            apart >= Duration::from_millis(1_100),
+            "a read of 100 ms, then a second: {apart:?}"
+        );
     }
     ground.stop().await;
 }

@@ -261,8 +261,9 @@ impl NoteFile {
         }
         *bytes_left -= length;
         let text = decoded(&bytes).ok_or_else(|| {
-            let message =
-                format!("{place}: the note is not text in UTF-8: save it as UTF-8, or move it away");
+            let message = format!(
+                "{place}: the note is not text in UTF-8: save it as UTF-8, or move it away"
+            );
             problem("note_not_text", message)
         })?;
         let is_plain = self.path.extension().is_some_and(|found| found.eq_ignore_ascii_case("txt"));

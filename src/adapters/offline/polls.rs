@@ -184,8 +184,11 @@ mod tests {
             files.append(&channel(), &poll(2)).unwrap();
             let read = files.read(&channel(), Timestamp(0), poll(9).at).unwrap();
             let whole_line_survives = cut == 1;
-            let expected =
-                if whole_line_survives { vec![poll(0), poll(1), poll(2)] } else { vec![poll(0), poll(2)] };
+            let expected = if whole_line_survives {
+                vec![poll(0), poll(1), poll(2)]
+            } else {
+                vec![poll(0), poll(2)]
+            };
             assert_eq!(read, expected, "cut by {cut}");
         }
     }

@@ -137,7 +137,9 @@ mod tests {
         assert_eq!(cache.load(&key).unwrap(), Some(kept()));
         let path = cache.path(&key);
         let whole = fs::read_to_string(&path).unwrap();
-        for damaged in ["", "{", &whole[..whole.len() / 2], &whole.replace("\"version\":1", "\"version\":2")] {
+        for damaged in
+            ["", "{", &whole[..whole.len() / 2], &whole.replace("\"version\":1", "\"version\":2")]
+        {
             fs::write(&path, damaged).unwrap();
             assert_eq!(cache.load(&key).unwrap(), None, "{damaged}");
         }

@@ -157,7 +157,8 @@ mod tests {
         let competitor = source(&path, SourceRole::Competitor);
         let missing = source(&folder.path().join("none.xml"), SourceRole::Source);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let alone = DirectSources::new(vec![competitor.clone(), missing.clone()], None, clock.clone());
+        let alone =
+            DirectSources::new(vec![competitor.clone(), missing.clone()], None, clock.clone());
         assert_eq!(alone.harvest().await.unwrap_err().code, "no_source_readable");
         let both = vec![competitor, missing, source(&path, SourceRole::Source)];
         let harvest = DirectSources::new(both, None, clock).harvest().await.unwrap();

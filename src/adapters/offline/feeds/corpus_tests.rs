@@ -52,7 +52,10 @@ fn the_files_of_feedparser_are_read_as_feedparser_reads_them() {
         }
     }
     let same = with_entries - differing.len();
-    println!("{same} of {with_entries} files with entries are read alike; {} differ", differing.len());
+    println!(
+        "{same} of {with_entries} files with entries are read alike; {} differ",
+        differing.len()
+    );
     #[expect(clippy::cast_precision_loss, reason = "a few thousand files")]
     let share = same as f64 / with_entries as f64;
     assert!(share >= WANTED, "{share:.4} of the files are read alike\n{}", differing.join("\n"));

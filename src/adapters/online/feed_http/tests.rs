@@ -192,7 +192,8 @@ async fn redirects_are_followed_but_not_for_ever_and_not_anywhere() {
 #[tokio::test]
 async fn a_page_or_broken_text_is_no_feed_and_the_server_may_name_the_encoding() {
     let html = "<!DOCTYPE html><html><body>Log in</body></html>";
-    let server = Loopback::start(|_| answer("200 OK", &["Content-Type: text/html"], html.as_bytes()));
+    let server =
+        Loopback::start(|_| answer("200 OK", &["Content-Type: text/html"], html.as_bytes()));
     assert_eq!(refused(&server.await).await, says("feed_not_a_feed", "permanent"));
 
     let latin: Vec<u8> = FEED.replace("flew", "fl\u{e9}w").chars().map(|c| c as u8).collect();
@@ -238,7 +239,9 @@ fn gzip_stored(bytes: &[u8]) -> Vec<u8> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+    !bytes
+        .iter()
+        .fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
 }
 
 /// A blank, then "the last byte, 258 times more" again and again: 20 MB in a hundredth of it.
@@ -253,8 +256,9 @@ fn gzip_bomb() -> Vec<u8> {
         code(0, 5); // distance 1
     }
     let mut packed = GZIP_HEAD.to_vec();
-    packed.extend(bits.chunks(8).map(|byte| {
-        byte.iter().rev().fold(0_u8, |value, bit| value << 1 | u8::from(*bit))
-    }));
+    packed.extend(
+        bits.chunks(8)
+            .map(|byte| byte.iter().rev().fold(0_u8, |value, bit| value << 1 | u8::from(*bit))),
+    );
     packed
 }
