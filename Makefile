@@ -10,7 +10,7 @@ demo: setup
 	target/release/ytempire demo
 
 # All tests.
-test: setup-tests
+test: setup-tests feed-corpus
 	$(CARGO) test --locked
 
 # What does not need a run: format and lints.
@@ -32,3 +32,8 @@ setup:
 .PHONY: setup-tests
 setup-tests:
 	@scripts/setup --tests
+
+# Fetches the feeds of another parser's test suite, against which ours is tested.
+.PHONY: feed-corpus
+feed-corpus:
+	@scripts/feed-corpus

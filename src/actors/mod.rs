@@ -14,6 +14,7 @@ pub mod narrator;
 pub mod parking;
 pub mod renderer;
 pub mod scriptwriter;
+pub mod sources;
 pub mod stage;
 mod stage_run;
 pub mod stage_work;

@@ -3,4 +3,5 @@
 pub mod durable_file;
 pub mod execution_log;
 pub mod offline;
+pub mod online;
 pub mod system;

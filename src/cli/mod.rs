@@ -11,5 +11,6 @@ pub mod output;
 pub mod render;
 pub mod run;
 pub mod settings;
+pub mod source_list;
 pub mod stage_worker;
 pub mod workflow_cmd;

@@ -6,7 +6,11 @@ use super::channel::{Aspect, MissedSlots, PALETTES, TONES, VOICES};
 use super::problem::{Problem, ProblemKind};
 use super::render::{CountOrAuto, PRESETS};
 use super::secret::SecretAt;
+use super::trend::TrendPlace;
 use super::*;
+use crate::domain::source::SourceKind;
+use crate::domain::trend::SourceRole;
+use crate::domain::web_address::WebAddress;
 
 const FOLDER: &str = "/srv/empire";
 
@@ -90,6 +94,13 @@ as_of = "2026-11-15T12:00:00Z"
 [[channel.trends]]
 kind = "rss"
 path = "/feeds/b.xml"
+[[channel.trends]]
+kind = "rss"
+url = "https://example.org/c.xml"
+role = "competitor"
+[[channel.trends]]
+kind = "folder"
+path = "notes"
 [[channel]]
 name = "kitchen"
 "#;
@@ -111,8 +122,16 @@ fn every_key_is_read() {
     assert_eq!((space.missed_slots, space.look.aspect), (MissedSlots::Skip, Aspect::Upright));
     let token = space.refresh_token.as_ref().map(|place| &place.at);
     assert_eq!(token, Some(&SecretAt::Env("SPACE_TOKEN".into())));
-    let paths: Vec<_> = space.trends.iter().map(|trend| trend.path.clone()).collect();
-    assert_eq!(paths, [Path::new("/srv/empire/feeds/a.xml"), Path::new("/feeds/b.xml")]);
+    let places: Vec<_> = space.trends.iter().map(|trend| trend.place.clone()).collect();
+    let path = |path: &str| TrendPlace::Path(path.into());
+    let url = WebAddress::parse("https://example.org/c.xml").expect("an address");
+    let notes = path("/srv/empire/notes");
+    let expected =
+        [path("/srv/empire/feeds/a.xml"), path("/feeds/b.xml"), TrendPlace::Url(url), notes];
+    assert_eq!(places, expected);
+    let roles: Vec<_> = space.trends.iter().map(|trend| trend.role).collect();
+    assert_eq!(roles[2], SourceRole::Competitor);
+    assert_eq!(space.trends[3].kind, SourceKind::Folder);
     assert_eq!(kitchen.niche, "kitchen");
     assert_eq!(kitchen.id.to_string(), "74ada1fe-fa7e-5e2e-ab9d-89bb0598f788");
 }
@@ -236,7 +255,11 @@ fn wrong_values_are_refused_with_what_would_be_right() {
         (channel("personality = { voice = \"stl\" }"), "did you mean \"slt\"?"),
         (channel("niche = \"\""), "must have 1 to 200 characters"),
         (channel("niche = \"a\\u0000b\""), "control characters"),
-        (channel("trends = [{ kind = \"rss\" }]"), "missing; name the feed's file"),
+        (channel("trends = [{ kind = \"rss\" }]"), "missing; name the feed"),
+        (channel("trends = [{ kind = \"folder\" }]"), "missing; name the folder of the notes"),
+        (channel("trends = [{ kind = \"folder\", url = \"http://x/\" }]"), "has no address"),
+        (channel("trends = [{ kind = \"rss\", url = \"ftp://x/\" }]"), "not a web address"),
+        (channel("trends = [{ kind = \"rss\", url = \"http://x/\", path = \"y\" }]"), "both say"),
     ];
     for (text, expected) in cases {
         let problem = only_problem(&text);
@@ -251,12 +274,7 @@ fn what_this_version_cannot_do_is_said_plainly() {
         ("[providers.text]\nkind = \"openai\"\n".to_owned(), "use \"built_in\""),
         ("[providers.voice]\nkind = \"elevenlabs\"\n".to_owned(), "use \"built_in\""),
         ("[platform]\nkind = \"youtube\"\n".to_owned(), "use \"library\""),
-        (channel("trends = [{ kind = \"folder\", path = \"x\" }]"), "use \"rss\""),
-        (channel("trends = [{ kind = \"rss\", url = \"http://x\" }]"), "use path"),
-        (
-            channel("trends = [{ kind = \"rss\", path = \"x\", role = \"competitor\" }]"),
-            "\"source\"",
-        ),
+        (channel("trends = [{ kind = \"reddit\", path = \"x\" }]"), "use \"rss\""),
         (channel("language = \"de\""), "use \"en\""),
         (channel("approval = true"), "use false"),
     ];
@@ -295,6 +313,12 @@ fn a_secret_is_neither_taken_nor_repeated() {
         let told = format!("{problems:?}");
         assert!(!told.contains("Very"), "{told}");
     }
+    let feed = "https://u:Very@example.org/feed?token=Very";
+    let config = valid(&format!(
+        "[[channel]]\nname = \"a\"\ntrends = [{{ kind = \"rss\", url = \"{feed}\" }}]\n"
+    ));
+    let shown = format!("{config:?}{}", config.to_toml().expect("printable"));
+    assert!(shown.contains("example.org/feed") && !shown.contains("Very"), "{shown}");
     let remedy = only_problem("[providers.text]\napi_key = \"x\"\n").remedy.unwrap_or_default();
     assert!(remedy.contains("api_key_env = \"NAME_OF_VARIABLE\" or api_key_file"), "{remedy}");
 }

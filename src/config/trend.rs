@@ -5,48 +5,39 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::domain::source::SourceKind;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::trend::SourceRole;
+use crate::domain::web_address::WebAddress;
 
 use super::problem::ProblemKind;
 use super::quantity::duration_text;
 use super::reader::Section;
 
 /// Kinds of sources that are planned.
-const LATER_KINDS: &[&str] = &[
-    "folder",
-    "google_trends",
-    "youtube",
-    "youtube_channel",
-    "hacker_news",
-    "wikipedia",
-    "reddit",
-];
+const LATER_KINDS: &[&str] =
+    &["google_trends", "youtube", "youtube_channel", "hacker_news", "wikipedia", "reddit"];
 
-/// What kind of source it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Where a source is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TrendKind {
-    /// A feed: RSS, Atom or JSON Feed.
-    Rss,
-}
-
-/// What a source's stories are to the channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrendRole {
-    /// Topics to make videos of.
-    Source,
+pub enum TrendPlace {
+    /// The feed's file, or the folder of the notes.
+    Path(PathBuf),
+    /// The feed's address. It prints without what may be a secret.
+    Url(WebAddress),
 }
 
 /// One `[[channel.trends]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrendConfig {
     /// What kind of source it is.
-    pub kind: TrendKind,
-    /// The feed's file.
-    pub path: PathBuf,
+    pub kind: SourceKind,
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: TrendPlace,
     /// What its stories are to the channel.
-    pub role: TrendRole,
+    pub role: SourceRole,
     /// How often it is looked at.
     #[serde(with = "duration_text")]
     pub poll_every: Duration,
@@ -56,33 +47,46 @@ pub struct TrendConfig {
 }
 
 impl TrendConfig {
-    /// `None` when the source names no file, which is noted.
+    /// `None` when the source names no place, which is noted.
     pub(super) fn read(mut section: Section<'_>, folder: &Path) -> Option<Self> {
-        let kind = section
-            .choice("kind", &[("rss", TrendKind::Rss)], LATER_KINDS)
-            .unwrap_or(TrendKind::Rss);
-        let path = section.path("path", folder);
-        let url = section.take("url");
-        match (&path, &url) {
-            (_, Some(url)) => url.note(
-                ProblemKind::NotAvailable,
-                "a feed over the network is not available in this version",
-                Some("save the feed as a file and use path".to_owned()),
-            ),
-            (None, None) => {
-                let remedy = "name the feed's file: path = \"feeds/news.xml\"".to_owned();
-                section.note(ProblemKind::MissingKey, "path", "missing", Some(remedy));
-            }
-            (Some(_), None) => {}
-        }
-        let role = section
-            .choice("role", &[("source", TrendRole::Source)], &["competitor"])
-            .unwrap_or(TrendRole::Source);
+        let kinds = [("rss", SourceKind::Rss), ("folder", SourceKind::Folder)];
+        let kind = section.choice("kind", &kinds, LATER_KINDS).unwrap_or(SourceKind::Rss);
+        let place = read_place(&mut section, kind, folder);
+        let roles = [("source", SourceRole::Source), ("competitor", SourceRole::Competitor)];
+        let role = section.choice("role", &roles, &[]).unwrap_or(SourceRole::Source);
         let polls = Duration::from_secs(10)..=Duration::from_secs(7 * 24 * 60 * 60);
         let poll_every =
             section.duration("poll_every", polls).unwrap_or(Duration::from_secs(15 * 60));
         let as_of = section.take("as_of").and_then(|value| value.parsed(Timestamp::parse));
         section.finish();
-        Some(Self { kind, path: path?, role, poll_every, as_of })
+        Some(Self { kind, place: place?, role, poll_every, as_of })
+    }
+}
+
+/// `path` or `url`, one of them; notes are always in a folder of this machine.
+fn read_place(section: &mut Section<'_>, kind: SourceKind, folder: &Path) -> Option<TrendPlace> {
+    let path = section.path("path", folder);
+    let url = section.take("url");
+    let wanted = match kind {
+        SourceKind::Rss => "name the feed: path = \"feeds/news.xml\" or url = \"https://…\"",
+        SourceKind::Folder => "name the folder of the notes: path = \"notes\"",
+    };
+    match (path, url) {
+        (Some(_), Some(_)) => {
+            let message = "path and url both say where the source is";
+            section.note(ProblemKind::Conflict, "url", message, Some("keep one".to_owned()));
+            None
+        }
+        (None, Some(url)) if kind == SourceKind::Folder => {
+            let message = "a folder of notes has no address";
+            url.note(ProblemKind::BadValue, message, Some(wanted.to_owned()));
+            None
+        }
+        (None, Some(url)) => url.parsed(WebAddress::parse).map(TrendPlace::Url),
+        (Some(path), None) => Some(TrendPlace::Path(path)),
+        (None, None) => {
+            section.note(ProblemKind::MissingKey, "path", "missing", Some(wanted.to_owned()));
+            None
+        }
     }
 }

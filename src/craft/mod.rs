@@ -8,6 +8,7 @@ pub mod feedtext;
 pub mod film;
 pub mod headings;
 pub mod layout;
+pub mod markdown;
 pub mod merge;
 pub mod music;
 pub mod music_voice;

@@ -20,10 +20,13 @@ pub mod invariants;
 pub mod narration;
 pub mod noted;
 pub mod pending;
+pub mod polling;
 pub mod retry;
 pub mod schedule;
 pub mod script;
+pub mod source;
 pub mod stage;
+pub mod story_window;
 pub mod ticket;
 pub mod timeline;
 pub mod timeline_check;
@@ -31,6 +34,7 @@ pub mod timeline_frames;
 pub mod timestamp;
 pub mod trend;
 pub mod view;
+pub mod web_address;
 pub mod workflow;
 
 #[cfg(test)]

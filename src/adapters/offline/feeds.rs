@@ -11,15 +11,17 @@ mod error;
 mod guard;
 mod items;
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 pub use error::FeedError;
+pub(in crate::adapters::offline) use items::split_reference;
 
+use crate::domain::story_window::unite;
 use crate::domain::trend::Story;
+use crate::ports::trends::{FreshReading, SourceProblem, Validators};
 use decode::Undecodable;
 use guard::Refusal;
 
@@ -72,6 +74,24 @@ pub struct FeedContent {
     pub stories: Vec<Story>,
     /// What was wrong with single items.
     pub problems: Vec<FeedProblem>,
+    /// How many items it holds, with those that gave no story.
+    pub items: usize,
+}
+
+impl FeedContent {
+    /// As a reading of a source whose state `validators` name.
+    #[must_use]
+    pub fn into_reading(self, validators: Validators) -> FreshReading {
+        let problems = self.problems.into_iter().map(SourceProblem::from).collect();
+        FreshReading { stories: self.stories, problems, validators }
+    }
+}
+
+impl From<FeedProblem> for SourceProblem {
+    fn from(problem: FeedProblem) -> Self {
+        let FeedProblem { place, code, message, .. } = problem;
+        Self { source: place, code: code.to_owned(), message }
+    }
 }
 
 /// What several feeds gave together.
@@ -86,22 +106,15 @@ pub struct Harvest {
 /// Reads every source; a bad one only adds its problem. Blocking.
 #[must_use]
 pub fn read_all(sources: &[FeedSource]) -> Harvest {
-    let mut harvest = Harvest::default();
-    let mut ids: BTreeSet<String> = BTreeSet::new();
+    let mut problems = Vec::new();
+    let mut stories = Vec::new();
     for source in sources {
         match read_feed(source) {
             Ok(content) => {
-                harvest.problems.extend(content.problems);
-                for mut story in content.stories {
-                    if ids.contains(&story.id) {
-                        story.id = format!("{}#{}", story.source, story.id);
-                    }
-                    if ids.insert(story.id.clone()) {
-                        harvest.stories.push(story);
-                    }
-                }
+                problems.extend(content.problems);
+                stories.push(content.stories);
             }
-            Err(error) => harvest.problems.push(FeedProblem {
+            Err(error) => problems.push(FeedProblem {
                 place: source.place(),
                 code: error.code(),
                 message: error.to_string(),
@@ -109,7 +122,8 @@ pub fn read_all(sources: &[FeedSource]) -> Harvest {
             }),
         }
     }
-    harvest
+    let (stories, _) = unite(stories);
+    Harvest { stories, problems }
 }
 
 /// Reads one source. Blocking.
@@ -156,11 +170,25 @@ fn read_file(path: &PathBuf, place: &str) -> Result<Vec<u8>, FeedError> {
 /// # Errors
 /// As [`read_feed`].
 pub fn parse(place: &str, bytes: &[u8]) -> Result<FeedContent, FeedError> {
+    parse_received(place, bytes, None)
+}
+
+/// Reads the bytes of one feed that came over a transport which said that they are encoded as
+/// `charset`. A document that says so itself knows better; the transport is asked where it does
+/// not, or is wrong.
+///
+/// # Errors
+/// As [`read_feed`].
+pub fn parse_received(
+    place: &str,
+    bytes: &[u8],
+    charset: Option<&str>,
+) -> Result<FeedContent, FeedError> {
     let place = place.to_owned();
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(FeedError::Empty { place });
     }
-    let decoded = match decode::decode(bytes) {
+    let decoded = match decode::decode(bytes, charset) {
         Ok(decoded) => decoded,
         Err(Undecodable::Binary) => {
             return Err(FeedError::NotAFeed { place, detail: "it is not text".to_owned() });
@@ -205,6 +233,8 @@ fn refused(place: &str, refusal: Refusal) -> FeedError {
     }
 }
 
+#[cfg(test)]
+mod corpus_tests;
 #[cfg(test)]
 mod sample_tests;
 #[cfg(test)]

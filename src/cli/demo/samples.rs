@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapters::offline::feeds::FeedSource;
-use crate::adapters::offline::sources::FeedFiles;
+use crate::adapters::offline::sources::{DirectSource, DirectSources};
 use crate::cli::output::{CliError, Exit};
 use crate::cli::run::ChannelSetup;
 use crate::cli::settings::profile_of;
+use crate::cli::source_list::{direct_source, needs_network, place_of};
 use crate::config::Config;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::ids::{ChannelId, ChannelName};
@@ -89,7 +90,8 @@ fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliE
     let broken = |error: String| CliError::new(Exit::Failed, "sample_broken", error);
     let name = ChannelName::new(sample.name).map_err(|error| broken(error.to_string()))?;
     let as_of = Timestamp::parse(AS_OF).map_err(|error| broken(error.to_string()))?;
-    let source = FeedFiles::new(sample.feeds.to_vec(), Some(as_of), Arc::clone(clock));
+    let feeds = sample.feeds.into_iter().map(DirectSource::feed).collect();
+    let source = DirectSources::new(feeds, Some(as_of), Arc::clone(clock));
     let profile = ChannelProfile {
         id: ChannelId::of_name(&name),
         name,
@@ -116,9 +118,15 @@ fn configured(
             .at("[[channel]]")
             .remedy("add a table [[channel.trends]] with kind = \"rss\" and path = \"feed.xml\""));
     }
-    let sources = channel.trends.iter().map(|trend| FeedSource::File(trend.path.clone()));
+    if let Some(online) = channel.trends.iter().find(|trend| needs_network(trend)) {
+        let message = format!("the demo works offline, and {} is on the network", place_of(online));
+        return Err(CliError::new(Exit::BadUsage, "source_needs_network", message)
+            .at(format!("channel {}", channel.name))
+            .remedy("save the feed as a file and name its path, or start the node instead"));
+    }
+    let sources = channel.trends.iter().filter_map(direct_source);
     let as_of = channel.trends.iter().filter_map(|trend| trend.as_of).max();
-    let source = FeedFiles::new(sources.collect(), as_of, Arc::clone(clock));
+    let source = DirectSources::new(sources.collect(), as_of, Arc::clone(clock));
     // A round is made at once, whatever the schedule says.
     let rules = ChannelRules::default();
     Ok(ChannelSetup { profile: profile_of(channel), rules, source: Arc::new(source) })

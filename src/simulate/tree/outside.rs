@@ -70,7 +70,7 @@ fn word(rng: &mut Rng) -> String {
 #[async_trait]
 impl TrendSource for Stories {
     async fn harvest(&self) -> Result<Harvest, Failure> {
-        Ok(Harvest { as_of: AS_OF, stories: self.0.clone(), problems: Vec::new() })
+        Ok(Harvest { as_of: AS_OF, stories: self.0.clone(), ..Harvest::default() })
     }
 }
 

@@ -24,8 +24,19 @@ pub(super) enum Undecodable {
 }
 
 /// Decodes by byte order mark, else by the pattern of UTF-16, else by the XML declaration, else as
-/// UTF-8.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Undecodable> {
+/// `charset` says, which is what the transport declares, else as UTF-8. What is not what its own
+/// declaration says is tried as `charset`, and noted.
+pub(super) fn decode(bytes: &[u8], charset: Option<&str>) -> Result<Decoded, Undecodable> {
+    let as_it_says = decode_as_declared(bytes, charset);
+    let Err(Undecodable::Wrong(detail)) = &as_it_says else { return as_it_says };
+    let Some(encoding) = charset.and_then(|label| Encoding::for_label(label.as_bytes())) else {
+        return as_it_says;
+    };
+    let note = format!("{detail}; it was read as {}, as its server declares", encoding.name());
+    strictly(encoding, bytes, Some(note)).or(as_it_says)
+}
+
+fn decode_as_declared(bytes: &[u8], charset: Option<&str>) -> Result<Decoded, Undecodable> {
     if let Some((encoding, mark_length)) = Encoding::for_bom(bytes) {
         return strictly(encoding, bytes.get(mark_length..).unwrap_or_default(), None);
     }
@@ -35,7 +46,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Undecodable> {
     if bytes.contains(&0) {
         return Err(Undecodable::Binary);
     }
-    let declared = declared_label(bytes);
+    let declared = declared_label(bytes).or_else(|| charset.map(str::to_owned));
     let Some(label) = declared else { return strictly(UTF_8, bytes, None) };
     let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
         return match std::str::from_utf8(bytes) {

@@ -64,7 +64,8 @@ pub(super) fn read_items(place: &str, feed: Feed, views: &[Option<u64>]) -> Feed
     let source = if source.is_empty() { place.to_owned() } else { source };
     let feed_date = feed.published.or(feed.updated).map(|date| Timestamp(date.timestamp_millis()));
 
-    let mut content = FeedContent { stories: Vec::new(), problems: Vec::new() };
+    let items = feed.entries.len();
+    let mut content = FeedContent { stories: Vec::new(), problems: Vec::new(), items };
     let mut ids: BTreeSet<String> = BTreeSet::new();
     for (index, entry) in feed.entries.into_iter().enumerate() {
         let number = index + 1;
@@ -140,7 +141,7 @@ fn entry_text(entry: &Entry) -> String {
 }
 
 /// Takes the paragraph that names a reference work out of the text.
-fn split_reference(text: &str) -> (String, Option<String>) {
+pub(in crate::adapters::offline) fn split_reference(text: &str) -> (String, Option<String>) {
     let mut reference = None;
     let mut prose = Vec::new();
     for paragraph in text.split("\n\n") {
@@ -162,8 +163,12 @@ fn entry_id(entry: &Entry, source: &str, title: &str, dated: Option<Timestamp>) 
     if !own.is_empty() {
         return own.to_owned();
     }
-    let date = dated.map_or(0, |date| date.0);
-    let digest = blake3::hash(format!("{source}\n{title}\n{date}").as_bytes()).to_hex();
+    // An address says which item it is even when its date moves.
+    let mark = match entry.links.first().filter(|link| !link.href.is_empty()) {
+        Some(link) => link.href.clone(),
+        None => dated.map_or(0, |date| date.0).to_string(),
+    };
+    let digest = blake3::hash(format!("{source}\n{title}\n{mark}").as_bytes()).to_hex();
     format!("derived:{}", digest.get(..16).unwrap_or_default())
 }
 

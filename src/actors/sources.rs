@@ -1,0 +1,395 @@
+//! The poller: reads the sources of all channels when they are due, and keeps what they gave.
+//!
+//! Why it exists: a trend stage must not wait for slow servers, and a feed that several channels
+//! name is read once for all of them. When what is read is `domain/polling.rs`'s decision; here it
+//! is carried out, and the results are put on the board, where the channels find them.
+//!
+//! Architecture invariant: the handler never waits for a source, a disk or a channel. What it knows
+//! is on the board, which outlives it: a new life goes on where the old one was.
+
+pub mod board;
+pub mod harvest;
+mod reading;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use self::board::{DeclaredSource, Past, PostedRule, SourceBoard};
+use self::harvest::ChannelSources;
+use self::reading::{ReadEnd, read_source};
+use crate::domain::ids::ChannelName;
+use crate::domain::polling::Polling;
+use crate::domain::retry::LONGEST_ASKED_WAIT;
+use crate::domain::source::{SourceHealth, SourceKey};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::source_store::{KeptSource, PollLog, SourceStore};
+use crate::ports::trends::TrendSource;
+use crate::supervision::envelope::{Envelope, Kind, Mailbox, Trace};
+use crate::supervision::handle::{Handle, StartContext};
+use crate::supervision::spec::ChildSpec;
+use crate::telemetry::tick::{Tick, TickSink};
+
+/// Sources that are read at the same time, at the most.
+const AT_ONCE: usize = 4;
+/// How often old polls and caches are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How long what is kept of a source that no channel names any more stays.
+const KEEP_UNWANTED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The board is looked at again at least this often: a change may have come while no life of the
+/// poller could be told.
+const RECHECK: Duration = Duration::from_secs(30);
+/// The alarm never rings sooner than this, whatever the policy says.
+const SHORTEST_ALARM: Duration = Duration::from_millis(10);
+
+/// What the poller is told.
+#[derive(Debug)]
+pub enum SourcesMsg {
+    /// The sources on the board are others than before.
+    Reload,
+    /// What was kept of these sources; nothing for those that are new.
+    Loaded(Vec<(SourceKey, KeptSource)>),
+    /// Something may be due.
+    Look,
+    /// This channel needs its sources now, those that were never read.
+    Needed(ChannelName),
+    /// A read is over.
+    Ended {
+        /// Of which source.
+        key: SourceKey,
+        /// How.
+        end: Box<ReadEnd>,
+    },
+    /// Old files may be there.
+    Sweep,
+}
+
+impl Kind for SourcesMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Loaded(_) => "loaded",
+            Self::Look => "look",
+            Self::Needed(_) => "needed",
+            Self::Ended { .. } => "ended",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// What the poller works with.
+#[derive(Clone)]
+pub struct SourcesParts {
+    /// Its own handle, at `/sources`.
+    pub handle: Handle<SourcesMsg>,
+    /// Keeps sources over restarts.
+    pub store: Arc<dyn SourceStore>,
+    /// Keeps the looks at them.
+    pub polls: Arc<dyn PollLog>,
+    /// How long looks are kept.
+    pub keep_polls: Duration,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for jitter.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where news of problems goes.
+    pub ticks: TickSink,
+}
+
+/// The live sources of a node: where channels declare theirs, and find what they gave. Cheap to
+/// clone; all clones are one.
+#[derive(Clone)]
+pub struct Sources {
+    parts: SourcesParts,
+    board: Arc<SourceBoard>,
+}
+
+impl Sources {
+    /// No sources yet.
+    #[must_use]
+    pub fn new(parts: SourcesParts) -> Self {
+        Self { parts, board: Arc::new(SourceBoard::default()) }
+    }
+
+    /// The poller as a child of the root. It must start before the channels.
+    #[must_use]
+    pub fn spec(&self) -> ChildSpec {
+        let sources = self.clone();
+        ChildSpec::actor(&self.parts.handle, move |context| {
+            let Sources { parts, board } = sources.clone();
+            (SourcesActor { parts, board, context: context.clone() }, ())
+        })
+    }
+
+    /// Sets the sources of `channel`, in place of those it had; known ones keep what they gave.
+    pub fn declare(&self, channel: &ChannelName, sources: Vec<DeclaredSource>) {
+        self.board.declare(channel, sources);
+        // A poller that is not running reads the board when it starts.
+        let _ = self.parts.handle.cast(Trace::default(), SourcesMsg::Reload);
+    }
+
+    /// Forgets the sources of `channel`.
+    pub fn remove(&self, channel: &ChannelName) {
+        self.declare(channel, Vec::new());
+    }
+
+    /// How every source of every channel is, sorted by channel, in the order of the config.
+    #[must_use]
+    pub fn health(&self) -> Vec<SourceHealth> {
+        self.board.health(self.parts.clock.now())
+    }
+
+    /// What the trend stage of `channel` asks. Freshness counts against `as_of`, or the clock.
+    #[must_use]
+    pub fn of_channel(
+        &self,
+        channel: &ChannelName,
+        as_of: Option<Timestamp>,
+    ) -> Arc<dyn TrendSource> {
+        Arc::new(ChannelSources {
+            channel: channel.clone(),
+            as_of,
+            board: Arc::clone(&self.board),
+            handle: self.parts.handle.clone(),
+            polls: Arc::clone(&self.parts.polls),
+            clock: Arc::clone(&self.parts.clock),
+        })
+    }
+}
+
+/// One life of the poller.
+pub struct SourcesActor {
+    parts: SourcesParts,
+    board: Arc<SourceBoard>,
+    context: StartContext,
+}
+
+/// A task that ends with its owner.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What the poller holds while it lives.
+pub struct Desk {
+    own: Mailbox<SourcesMsg>,
+    polling: Polling,
+    /// Which state of the declarations on the board the policy knows.
+    revision: u64,
+    began: Instant,
+    reading: BTreeMap<SourceKey, Task>,
+    loading: Option<Task>,
+    alarm: Option<Task>,
+    sweeping: Option<Task>,
+}
+
+impl Desk {
+    fn now_ms(&self) -> u64 {
+        let lived = Instant::now().saturating_duration_since(self.began);
+        u64::try_from(lived.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Actor for SourcesActor {
+    type Msg = Envelope<SourcesMsg>;
+    type State = Desk;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        (): (),
+    ) -> Result<Desk, ActorProcessingErr> {
+        let own = self.context.own_mailbox(myself);
+        for message in [SourcesMsg::Reload, SourcesMsg::Sweep] {
+            own.cast(Trace::default(), message).map_err(|error| error.to_string())?;
+        }
+        Ok(Desk {
+            own,
+            polling: Polling::new(AT_ONCE),
+            revision: 0,
+            began: Instant::now(),
+            reading: BTreeMap::new(),
+            loading: None,
+            alarm: None,
+            sweeping: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        desk: &mut Desk,
+    ) -> Result<(), ActorProcessingErr> {
+        let (_handling, message) = envelope.open();
+        match message {
+            // What there is to do is done after every message.
+            SourcesMsg::Reload | SourcesMsg::Look => {}
+            SourcesMsg::Loaded(found) => {
+                desk.loading = None;
+                for (key, kept) in found {
+                    self.board.loaded(&key, kept);
+                }
+                self.reload(desk);
+            }
+            SourcesMsg::Needed(channel) => {
+                let now_ms = desk.now_ms();
+                for key in self.board.never_read(&channel) {
+                    desk.polling.ask(&key, now_ms);
+                }
+            }
+            SourcesMsg::Ended { key, end } => self.ended(desk, &key, *end),
+            SourcesMsg::Sweep => self.sweep(desk),
+        }
+        if desk.revision != self.board.revision() {
+            self.reload(desk);
+        }
+        self.go_on(desk);
+        Ok(())
+    }
+}
+
+impl SourcesActor {
+    /// Brings the policy in line with the board. What is not loaded yet is loaded first.
+    fn reload(&self, desk: &mut Desk) {
+        let now = self.parts.clock.now();
+        let now_ms = desk.now_ms();
+        desk.revision = self.board.revision();
+        let rules = self.board.rules();
+        let mut unloaded = Vec::new();
+        for (key, PostedRule { rule, past }) in &rules {
+            match past {
+                None => unloaded.push(key.clone()),
+                Some(past) => {
+                    let wait = first_wait(past, rule.every, now);
+                    let first_ms = now_ms.saturating_add(whole_millis(wait));
+                    desk.polling.declare(key.clone(), rule.clone(), now_ms, first_ms);
+                }
+            }
+        }
+        for key in desk.polling.keys() {
+            if !rules.contains_key(&key) {
+                desk.polling.remove(&key);
+            }
+        }
+        if !unloaded.is_empty() && desk.loading.is_none() {
+            desk.loading = Some(self.load(desk, unloaded));
+        }
+    }
+
+    fn load(&self, desk: &Desk, keys: Vec<SourceKey>) -> Task {
+        let (store, own) = (Arc::clone(&self.parts.store), desk.own.clone());
+        Task(tokio::spawn(async move {
+            let fallback = keys.clone();
+            let load_all = move || {
+                let load = |key: SourceKey| {
+                    let kept = store.load(&key).unwrap_or_else(|failure| {
+                        tracing::warn!(%failure, "a source is read anew");
+                        None
+                    });
+                    (key, kept.unwrap_or_default())
+                };
+                keys.into_iter().map(load).collect::<Vec<_>>()
+            };
+            let loading = tokio::task::spawn_blocking(load_all).await;
+            let nothing = || fallback.into_iter().map(|key| (key, KeptSource::default())).collect();
+            let loaded = loading.unwrap_or_else(|_| nothing());
+            // A poller that is stopping loads nothing any more.
+            let _ = own.cast(Trace::default(), SourcesMsg::Loaded(loaded));
+        }))
+    }
+
+    fn ended(&self, desk: &mut Desk, key: &SourceKey, end: ReadEnd) {
+        desk.reading.remove(key);
+        let now_ms = desk.now_ms();
+        desk.polling.finish(key, now_ms, end.failure(), self.parts.entropy.draw());
+        let failures = desk.polling.failures(key);
+        for (channel, message) in self.board.ended(key, end, failures) {
+            (self.parts.ticks)(Tick::SourceProblem { channel, message });
+        }
+    }
+
+    /// Begins what is due, says when the others are, and sets the alarm for the next.
+    fn go_on(&self, desk: &mut Desk) {
+        let now_ms = desk.now_ms();
+        for key in desk.polling.begin(now_ms) {
+            let Some(job) = self.board.job(&key) else {
+                // Gone since: the policy hears of it with the reload that is on its way.
+                desk.polling.finish(&key, now_ms, None, 0);
+                continue;
+            };
+            let own = desk.own.clone();
+            let (store, polls) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.polls));
+            let clock = Arc::clone(&self.parts.clock);
+            let named = key.clone();
+            let task = tokio::spawn(async move {
+                let end = Box::new(read_source(job, store, polls, clock).await);
+                // A poller that is stopping is told nothing any more; what was read is kept.
+                let _ = own.cast(Trace::default(), SourcesMsg::Ended { key: named, end });
+            });
+            desk.reading.insert(key, Task(task));
+        }
+        let now = self.parts.clock.now();
+        self.board.set_next_polls(|key| {
+            let due_ms = desk.polling.due_ms(key)?;
+            Some(now.plus(Duration::from_millis(due_ms.saturating_sub(now_ms))))
+        });
+        let next_ms = desk.polling.next_ms().unwrap_or(u64::MAX);
+        let wait = Duration::from_millis(next_ms.saturating_sub(now_ms));
+        let wait = wait.clamp(SHORTEST_ALARM, RECHECK);
+        let own = desk.own.clone();
+        desk.alarm = Some(Task(tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            // A life that has ended has no alarm.
+            let _ = own.cast(Trace::default(), SourcesMsg::Look);
+        })));
+    }
+
+    /// Removes old polls and caches, now and again in a day.
+    fn sweep(&self, desk: &mut Desk) {
+        let now = self.parts.clock.now();
+        let wanted: Vec<SourceKey> = self.board.rules().into_keys().collect();
+        let (store, polls) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.polls));
+        let polls_before = now.minus(self.parts.keep_polls);
+        let own = desk.own.clone();
+        desk.sweeping = Some(Task(tokio::spawn(async move {
+            let sweep_all = move || {
+                let swept =
+                    [polls.sweep(polls_before), store.sweep(&wanted, now.minus(KEEP_UNWANTED))];
+                for failure in swept.into_iter().filter_map(Result::err) {
+                    tracing::warn!(%failure, "old files of the sources stay behind");
+                }
+            };
+            // Only a stopping node ends it early; the next start sweeps again.
+            let _ = tokio::task::spawn_blocking(sweep_all).await;
+            tokio::time::sleep(SWEEP_EVERY).await;
+            let _ = own.cast(Trace::default(), SourcesMsg::Sweep);
+        })));
+    }
+}
+
+/// How long a source that was just loaded waits for its first read.
+fn first_wait(past: &Past, every: Duration, now: Timestamp) -> Duration {
+    let since_read = past.read_at.map_or(every, |read_at| now.since(read_at));
+    let usual = every.saturating_sub(since_read);
+    let asked = past.not_before.map_or(Duration::ZERO, |until| until.since(now));
+    usual.max(asked.min(LONGEST_ASKED_WAIT))
+}
+
+fn whole_millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod live_tests;
+#[cfg(test)]
+mod tests;
