@@ -1,14 +1,36 @@
 //! What a supervisor holds of one child beside the plan: its actor and the tasks about it.
 
 use ractor::ActorCell;
+use serde::Serialize;
 use tokio::task::JoinHandle;
 
+use super::cradle::Cradle;
 use super::envelope::Reply;
 use super::observe::Status;
-use super::path::Incarnation;
-use super::shutdown::Departing;
-use super::spec::ChildSpec;
+use super::path::{ChildId, Incarnation};
+use super::roster::Member;
+use super::shutdown::{Departing, StopOutcome};
+use super::spec::{ChildSpec, Restart};
 use super::step::PlanError;
+
+/// A child as its supervisor shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChildView {
+    /// Its name among its siblings.
+    pub id: ChildId,
+    /// Its latest life.
+    pub incarnation: Incarnation,
+    /// How it is.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Whether it is started again.
+    pub restart: Restart,
+    /// Whether it came to a supervisor that was already there.
+    pub added: bool,
+}
+
+/// Where the answer to a request goes that puts a child down.
+pub(super) type StopReply = Reply<Result<StopOutcome, PlanError>>;
 
 /// A task that ends with its owner.
 #[derive(Debug)]
@@ -24,26 +46,47 @@ impl<T> Drop for Task<T> {
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) spec: ChildSpec,
+    pub(super) added: bool,
+    pub(super) cradle: Cradle,
     pub(super) incarnation: Incarnation,
     pub(super) cell: Option<ActorCell>,
     pub(super) starting: Option<Task<Option<ActorCell>>>,
     /// A stop or a back-off under way.
     pub(super) pending: Option<Task<()>>,
     pub(super) being_stopped: bool,
-    pub(super) stop_replies: Vec<Reply<Result<(), PlanError>>>,
+    /// Whether it is forgotten when it is down.
+    pub(super) leaving: bool,
+    /// How its latest stop went, until that is told.
+    pub(super) outcome: StopOutcome,
+    pub(super) stop_replies: Vec<StopReply>,
 }
 
 impl Child {
-    /// A child that has not been started by this supervisor.
-    pub(super) fn new(spec: ChildSpec) -> Self {
+    /// A child that has not been started by this life of the supervisor.
+    pub(super) fn new(member: Member) -> Self {
         Self {
-            incarnation: spec.entry.incarnation(),
-            spec,
+            incarnation: member.spec.entry.incarnation(),
+            spec: member.spec,
+            added: member.added,
+            cradle: member.cradle,
             cell: None,
             starting: None,
             pending: None,
             being_stopped: false,
+            leaving: false,
+            outcome: StopOutcome::Stopped,
             stop_replies: Vec::new(),
+        }
+    }
+
+    /// The child as it is shown.
+    pub(super) fn view(&self, id: &ChildId) -> ChildView {
+        ChildView {
+            id: id.clone(),
+            incarnation: self.incarnation,
+            status: self.spec.entry.status(),
+            restart: self.spec.restart,
+            added: self.added,
         }
     }
 
@@ -67,19 +110,19 @@ impl Child {
         })
     }
 
-    /// It is down and stays so: tells everyone who waits for that. A parked one stays parked.
+    /// It is down and stays so: tells everyone who waits for that.
     pub(super) fn came_to_rest(&mut self) {
+        self.pending = None;
         self.vacate();
-        if !matches!(self.spec.entry.status(), Status::Parked { .. } | Status::Declared) {
-            self.spec.entry.set_status(Status::Stopped);
-        }
+        self.spec.entry.set_status(Status::Stopped);
         self.answer_stops();
     }
 
     /// Tells everyone who waits for it that it is down.
     pub(super) fn answer_stops(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, StopOutcome::Stopped);
         for reply in self.stop_replies.drain(..) {
-            reply.send(Ok(()));
+            reply.send(Ok(outcome));
         }
     }
 }

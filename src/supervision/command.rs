@@ -2,6 +2,7 @@
 
 use ractor::ActorCell;
 
+use super::child::{ChildView, StopReply};
 use super::envelope::{Kind, Reply};
 use super::path::{ChildId, Incarnation};
 use super::shutdown::StopOutcome;
@@ -15,10 +16,12 @@ pub struct Command(pub(super) Request);
 
 #[derive(Debug)]
 pub(super) enum Request {
-    StartChild(Box<ChildSpec>, Reply<Result<(), PlanError>>),
-    StopChild(ChildId, Reply<Result<(), PlanError>>),
-    RestartChild(ChildId, Reply<Result<(), PlanError>>),
+    Add(Box<ChildSpec>, Reply<Result<(), PlanError>>),
+    Remove(ChildId, StopReply),
+    Stop(ChildId, StopReply),
+    Restart(ChildId, Reply<Result<(), PlanError>>),
     Unpark(ChildId, Reply<Result<(), PlanError>>),
+    Children(Reply<Vec<ChildView>>),
     StartDone(ChildId, Incarnation, Result<ActorCell, StartError>),
     BackoffOver(ChildId, Incarnation),
     StopDone(ChildId, Incarnation, StopOutcome),
@@ -27,10 +30,12 @@ pub(super) enum Request {
 impl Kind for Command {
     fn kind(&self) -> &'static str {
         match self.0 {
-            Request::StartChild(..) => "start_child",
-            Request::StopChild(..) => "stop_child",
-            Request::RestartChild(..) => "restart_child",
+            Request::Add(..) => "add",
+            Request::Remove(..) => "remove",
+            Request::Stop(..) => "stop",
+            Request::Restart(..) => "restart",
             Request::Unpark(..) => "unpark",
+            Request::Children(..) => "children",
             Request::StartDone(..) => "start_done",
             Request::BackoffOver(..) => "backoff_over",
             Request::StopDone(..) => "stop_done",

@@ -15,6 +15,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::Notify;
 
+use super::cradle::Cradle;
 use super::envelope::{CallError, Envelope, Kind, Mailbox, NotSent, Reply, Trace};
 use super::observe::{Entry, Registry, Status};
 use super::path::{ActorPath, Incarnation};
@@ -29,6 +30,8 @@ pub struct StartContext {
     pub supervisor: ActorCell,
     /// The actor's record.
     pub entry: Arc<Entry>,
+    /// Where the actor is put as soon as it lives.
+    pub(super) cradle: Cradle,
 }
 
 impl StartContext {
@@ -47,6 +50,9 @@ impl StartContext {
 pub trait Slot: fmt::Debug + Send + Sync {
     /// Forgets the mailbox of `incarnation`, which has ended; a later one stays.
     fn vacate(&self, incarnation: Incarnation);
+
+    /// The child is removed: whatever else the handle kept for its next life is not wanted.
+    fn forget(&self) {}
 }
 
 /// The mailbox of the present incarnation, and who waits for the next.
@@ -187,7 +193,9 @@ impl<M: Kind + Send + 'static> Handle<M> {
         A: Actor<Msg = Envelope<M>>,
     {
         let incarnation = self.entry.begin_start();
-        let context = StartContext { incarnation, supervisor, entry: Arc::clone(&self.entry) };
+        let entry = Arc::clone(&self.entry);
+        let cradle = Cradle::default();
+        let context = StartContext { incarnation, supervisor, entry, cradle };
         match self.spawn_as(&context, make).await {
             Ok(mailbox) => {
                 self.entry.set_status(Status::Running);
@@ -225,17 +233,25 @@ impl<M: Kind + Send + 'static> Handle<M> {
         let (actor, arguments) = make(context);
         let supervisor = context.supervisor.clone();
         let (actor_ref, _) = A::spawn_linked(None, actor, arguments, supervisor).await?;
+        context.cradle.put(actor_ref.get_cell());
         Ok(self.publish(context.incarnation, actor_ref))
     }
 
-    /// Makes `actor` the present incarnation.
+    /// Makes `actor` the present incarnation, unless a later one is there already.
     pub(super) fn publish(
         &self,
         incarnation: Incarnation,
         actor: ActorRef<Envelope<M>>,
     ) -> Mailbox<M> {
         let mailbox = Mailbox::new(actor, Arc::clone(self.entry.stats()), incarnation);
-        *self.current.lock() = Some(mailbox.clone());
+        {
+            let mut current = self.current.lock();
+            let is_late = current.as_ref().is_some_and(|later| later.incarnation() > incarnation);
+            if is_late {
+                return mailbox;
+            }
+            *current = Some(mailbox.clone());
+        }
         self.current.changed.notify_waiters();
         mailbox
     }

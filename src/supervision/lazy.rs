@@ -179,50 +179,15 @@ impl<M: Kind + Send + 'static> LazyChild<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 
     use super::super::envelope::Trace;
     use super::super::exit::exit_of;
-    use super::super::intensity::Intensity;
-    use super::super::observe::Registry;
-    use super::super::path::{ActorPath, Incarnation};
+    use super::super::ground::field::{Duty, Field, Soldier, at_most};
+    use super::super::path::Incarnation;
     use super::*;
-
-    /// The child: panics at every message.
-    struct Fragile;
-
-    #[derive(Debug)]
-    struct Touch;
-
-    impl Kind for Touch {
-        fn kind(&self) -> &'static str {
-            "touch"
-        }
-    }
-
-    impl Actor for Fragile {
-        type Msg = Envelope<Touch>;
-        type State = ();
-        type Arguments = ();
-
-        async fn pre_start(
-            &self,
-            _myself: ActorRef<Self::Msg>,
-            _arguments: (),
-        ) -> Result<(), ActorProcessingErr> {
-            Ok(())
-        }
-
-        async fn handle(
-            &self,
-            _myself: ActorRef<Self::Msg>,
-            envelope: Self::Msg,
-            _state: &mut (),
-        ) -> Result<(), ActorProcessingErr> {
-            let (_handling, Touch) = envelope.open();
-            panic!("fragile")
-        }
-    }
 
     /// The parent: hands the ends of its children out.
     struct Parent;
@@ -257,29 +222,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_starts_on_demand_backs_off_is_parked_and_comes_back() {
-        let registry = Registry::new();
-        let path = ActorPath::root().child(&"renderer".into());
-        let intensity = Intensity { max_restarts: 1, period: Duration::from_secs(60) };
-        let policy = RestartPolicy { intensity, ..RestartPolicy::default() };
-        let mut child = LazyChild::new(Handle::new(&registry, &path), policy);
+        let field = Field::new();
+        let mut child = LazyChild::new(field.root("renderer"), at_most(1));
+        let orders = field.orders(child.handle().path(), &[]);
         let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
         let (parent, _) = Parent::spawn(None, Parent, ends).await.unwrap();
-        let make = |_: &StartContext| (Fragile, ());
+        let make =
+            |context: &StartContext| (Soldier::new(Arc::clone(&orders), context.incarnation), ());
         let now = 1_000;
 
         child.ensure(now, u64::MAX, parent.get_cell(), make).await.unwrap();
-        child.handle().cast(Trace::default(), Touch).unwrap();
+        child.handle().cast(Trace::default(), Duty::Panic).unwrap();
         let (actor, exit) = ended.recv().await.unwrap();
         let failed = child.note_end(actor, &exit, now, u64::MAX);
-        let not_before = NotReady::NotBefore { at_ms: 1_200, reason: "fragile".to_owned() };
+        let not_before =
+            NotReady::NotBefore { at_ms: 1_100, reason: "simulated panic, as ordered".to_owned() };
         assert_eq!(failed, Some(Ended::Failed(not_before.clone())));
         assert_eq!(child.note_end(actor, &exit, now, u64::MAX), None, "an end counts once");
-        let refused = child.ensure(1_199, 0, parent.get_cell(), make).await.unwrap_err();
+        let refused = child.ensure(1_099, 0, parent.get_cell(), make).await.unwrap_err();
         assert_eq!(refused, not_before);
 
-        let mailbox = child.ensure(1_200, 0, parent.get_cell(), make).await.unwrap();
+        let mailbox = child.ensure(1_100, 0, parent.get_cell(), make).await.unwrap();
         assert_eq!(mailbox.incarnation(), Incarnation(2));
-        mailbox.cast(Trace::default(), Touch).unwrap();
+        mailbox.cast(Trace::default(), Duty::Panic).unwrap();
         let (actor, exit) = ended.recv().await.unwrap();
         child.note_end(actor, &exit, 1_300, 0).unwrap();
         let refused = child.ensure(99_000, 0, parent.get_cell(), make).await.unwrap_err();

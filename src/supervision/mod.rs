@@ -10,17 +10,21 @@
 //! Nothing is global: registry, chance and places for respawns come with the [`environment`].
 
 pub mod caught;
-mod child;
+pub mod child;
 mod command;
+mod cradle;
 pub mod envelope;
 pub mod environment;
 pub mod exit;
+#[cfg(test)]
+mod ground;
 pub mod handle;
 pub mod intensity;
 pub mod lazy;
 pub mod observe;
 pub mod path;
 pub mod plan;
+mod roster;
 pub mod shutdown;
 pub mod spec;
 mod start;

@@ -207,10 +207,18 @@ impl Entry {
     }
 }
 
+/// Who is known, and which lives those had who are not known any more.
+#[derive(Debug, Default)]
+struct Known {
+    entries: BTreeMap<ActorPath, Arc<Entry>>,
+    /// The latest life of every path that was forgotten: incarnations only rise, whoever comes back.
+    departed: BTreeMap<ActorPath, Incarnation>,
+}
+
 /// All actors of one engine by path.
 #[derive(Debug)]
 pub struct Registry {
-    entries: Mutex<BTreeMap<ActorPath, Arc<Entry>>>,
+    known: Mutex<Known>,
     announcer: Arc<Announcer>,
 }
 
@@ -229,42 +237,68 @@ impl Registry {
             revision: watch::Sender::new(0),
             transitions: broadcast::Sender::new(TRANSITIONS_KEPT),
         };
-        Self { entries: Mutex::new(BTreeMap::new()), announcer: Arc::new(announcer) }
+        Self { known: Mutex::default(), announcer: Arc::new(announcer) }
     }
 
     /// The record of `path`, made when it is new. An actor that comes back under its old path goes
     /// on counting its incarnations.
     #[must_use]
     pub fn entry(&self, path: &ActorPath) -> Arc<Entry> {
-        let mut entries = self.lock();
-        let entry = entries.entry(path.clone()).or_insert_with(|| {
-            Arc::new(Entry {
-                path: path.clone(),
-                stats: Arc::new(Stats::default()),
-                state: Mutex::new(EntryState {
-                    incarnation: Incarnation::default(),
-                    status: Status::Declared,
-                    since: Instant::now(),
-                    crashes: 0,
-                    last_crash: None,
-                }),
-                announcer: Arc::clone(&self.announcer),
-            })
+        let mut known = self.lock();
+        if let Some(entry) = known.entries.get(path) {
+            return Arc::clone(entry);
+        }
+        let entry = Arc::new(Entry {
+            path: path.clone(),
+            stats: Arc::new(Stats::default()),
+            state: Mutex::new(EntryState {
+                incarnation: known.departed.remove(path).unwrap_or_default(),
+                status: Status::Declared,
+                since: Instant::now(),
+                crashes: 0,
+                last_crash: None,
+            }),
+            announcer: Arc::clone(&self.announcer),
         });
-        Arc::clone(entry)
+        known.entries.insert(path.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    /// Lists the record of an actor that comes back after it was forgotten.
+    pub(super) fn list(&self, entry: &Arc<Entry>) {
+        let mut known = self.lock();
+        known.departed.remove(entry.path());
+        known.entries.insert(entry.path().clone(), Arc::clone(entry));
+    }
+
+    /// Forgets the actor at `path` and everyone below: they are gone for good. Only how many lives
+    /// they had is kept.
+    pub(super) fn forget(&self, path: &ActorPath) {
+        {
+            let mut known = self.lock();
+            let (gone, rest) = std::mem::take(&mut known.entries)
+                .into_iter()
+                .partition(|(candidate, _)| candidate == path || candidate.is_below(path));
+            known.entries = rest;
+            let gone: BTreeMap<ActorPath, Arc<Entry>> = gone;
+            for (path, entry) in gone {
+                known.departed.insert(path, entry.incarnation());
+            }
+        }
+        self.announcer.revision.send_modify(|revision| *revision += 1);
     }
 
     /// One actor at this moment; `None` when nobody of that path was ever declared.
     #[must_use]
     pub fn view(&self, path: &ActorPath) -> Option<ActorView> {
-        let entry = self.lock().get(path).cloned();
+        let entry = self.lock().entries.get(path).cloned();
         entry.map(|entry| entry.view())
     }
 
     /// All actors at this moment, ordered by path.
     #[must_use]
     pub fn snapshot(&self) -> Vec<ActorView> {
-        let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+        let entries: Vec<Arc<Entry>> = self.lock().entries.values().cloned().collect();
         entries.iter().map(|entry| entry.view()).collect()
     }
 
@@ -294,8 +328,8 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorPath, Arc<Entry>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -71,6 +71,14 @@ impl ActorPath {
         ChildId::new(last)
     }
 
+    /// Whether this actor is somewhere below the one at `ancestor`.
+    #[must_use]
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        let above = ancestor.0.trim_end_matches('/');
+        let below = self.0.strip_prefix(above).and_then(|rest| rest.strip_prefix('/'));
+        below.is_some_and(|rest| !rest.is_empty())
+    }
+
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -118,6 +126,16 @@ mod tests {
         let channel = ActorPath::root().child(&"channels".into()).child(&"space".into());
         assert_eq!(channel.as_str(), "/channels/space");
         assert_eq!(channel.id().as_str(), "space");
+    }
+
+    #[test]
+    fn below_are_all_descendants_and_nobody_of_a_similar_name() {
+        let space = ActorPath::root().child(&"space".into());
+        let renderer = space.child(&"renderer".into());
+        assert!(renderer.is_below(&space) && renderer.is_below(&ActorPath::root()));
+        assert!(!space.is_below(&space) && !space.is_below(&renderer));
+        assert!(!ActorPath::root().child(&"spaceship".into()).is_below(&space));
+        assert!(!ActorPath::root().is_below(&ActorPath::root()));
     }
 
     #[test]

@@ -7,50 +7,14 @@
 //! incarnation that is no longer the present one changes nothing.
 
 use super::exit::Exit;
-use super::intensity::{RestartMeter, Verdict};
+use super::intensity::Verdict;
 use super::path::{ChildId, Incarnation};
 use super::spec::{Exhaustion, Order, Restart, Strategy};
 use super::step::{NewChild, PlanError, Step};
 
-/// Where a child is in its life.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Phase {
-    /// It does not run; it is started as soon as its turn comes, if it is wanted.
-    Down,
-    Starting,
-    Running,
-    Stopping,
-    BackingOff,
-    /// It does not run and waits for a person.
-    Parked,
-    /// It ended by its own decision, or for ever.
-    Finished,
-}
+mod child;
 
-/// A child as the plan sees it.
-#[derive(Debug)]
-struct Child {
-    id: ChildId,
-    restart: Restart,
-    significant: bool,
-    order: Order,
-    dynamic: bool,
-    meter: RestartMeter,
-    incarnation: Incarnation,
-    phase: Phase,
-    /// Whether it is meant to run.
-    wanted: bool,
-    /// Whether it must go down before it may run on.
-    recycle: bool,
-    /// Whether it has been up, or has come to rest, at least once: the next in turn may start.
-    settled: bool,
-}
-
-impl Child {
-    fn is_up_or_finished(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Finished)
-    }
-}
+use child::{Child, Phase, Wish};
 
 /// The children of one supervisor and the rules about them.
 #[derive(Debug)]
@@ -68,31 +32,28 @@ impl Plan {
         Self { strategy, exhaustion, children: Vec::new(), failing: false }
     }
 
-    /// Adds a child that is to run; [`Plan::next_steps`] starts it when its turn comes.
+    /// Adds a child that is to run, behind all others; [`Plan::next_steps`] starts it when its turn
+    /// comes.
     ///
     /// # Errors
-    /// [`PlanError::Duplicate`] or [`PlanError::Stopping`].
+    /// [`PlanError::Duplicate`], [`PlanError::Leaving`] or [`PlanError::Stopping`].
     pub fn add(&mut self, new: NewChild) -> Result<(), PlanError> {
         if self.failing {
             return Err(PlanError::Stopping);
         }
-        if self.position(&new.id).is_some() {
-            return Err(PlanError::Duplicate(new.id));
+        match self.children.iter().find(|child| child.id == new.id) {
+            Some(child) if child.wish == Wish::Leave => Err(PlanError::Leaving(new.id)),
+            Some(_) => Err(PlanError::Duplicate(new.id)),
+            None => {
+                self.children.push(Child::new(new));
+                Ok(())
+            }
         }
-        self.children.push(Child {
-            id: new.id,
-            restart: new.restart,
-            significant: new.significant,
-            order: new.order,
-            dynamic: new.dynamic,
-            meter: RestartMeter::new(new.policy),
-            incarnation: new.last_incarnation,
-            phase: Phase::Down,
-            wanted: true,
-            recycle: false,
-            settled: false,
-        });
-        Ok(())
+    }
+
+    /// The names of the children, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = &ChildId> {
+        self.children.iter().map(|child| &child.id)
     }
 
     /// Whether every child has been up, or has come to rest, once; those behind a parked child that
@@ -125,13 +86,14 @@ impl Plan {
         groups
     }
 
-    /// The incarnation has started.
-    pub fn started(&mut self, id: &ChildId, incarnation: Incarnation, now_ms: u64) {
-        if let Some(child) = self.present(id, incarnation, &Phase::Starting) {
-            child.phase = Phase::Running;
-            child.settled = true;
-            child.meter.started(now_ms);
-        }
+    /// The incarnation has started. Says whether it is the one that was asked for; nobody wants
+    /// another.
+    pub fn started(&mut self, id: &ChildId, incarnation: Incarnation, now_ms: u64) -> bool {
+        let Some(child) = self.present(id, incarnation, Phase::Starting) else { return false };
+        child.phase = Phase::Running;
+        child.settled = true;
+        child.meter.started(now_ms);
+        true
     }
 
     /// The incarnation, running or starting, has ended by itself.
@@ -146,18 +108,12 @@ impl Plan {
         let Some(index) = self.position(id) else { return Vec::new() };
         let failing = self.failing;
         let Some(child) = self.children.get_mut(index) else { return Vec::new() };
-        let is_up = matches!(child.phase, Phase::Starting | Phase::Running);
-        if child.incarnation != incarnation || !is_up || failing {
+        if child.incarnation != incarnation || !child.is_up() || failing {
             return Vec::new();
         }
-        if !child.wanted {
-            return self.came_down(index);
-        }
-        if child.recycle {
+        if child.wish != Wish::Run {
             // It was to go down anyhow, so its end is not held against it.
-            child.phase = Phase::Down;
-            child.recycle = false;
-            return Vec::new();
+            return self.came_down(index);
         }
         let reason = match (child.restart, exit) {
             (Restart::Temporary | Restart::Transient, Exit::Normal) => {
@@ -187,7 +143,7 @@ impl Plan {
 
     /// The wait before the restart of the incarnation is over.
     pub fn backoff_over(&mut self, id: &ChildId, incarnation: Incarnation) {
-        if let Some(child) = self.present(id, incarnation, &Phase::BackingOff) {
+        if let Some(child) = self.present(id, incarnation, Phase::BackingOff) {
             child.phase = Phase::Down;
         }
     }
@@ -195,21 +151,35 @@ impl Plan {
     /// The incarnation that was asked to stop is down.
     pub fn stopped(&mut self, id: &ChildId, incarnation: Incarnation) -> Vec<Step> {
         let Some(index) = self.position(id) else { return Vec::new() };
-        if self.present(id, incarnation, &Phase::Stopping).is_none() {
+        if self.present(id, incarnation, Phase::Stopping).is_none() {
             return Vec::new();
         }
         self.came_down(index)
     }
 
-    /// A person or the program wants it stopped. A dynamic child is forgotten when it is down.
+    /// A person or the program wants it down until it is asked to run again.
     ///
     /// # Errors
     /// [`PlanError::Unknown`].
     pub fn stop_child(&mut self, id: &ChildId) -> Result<Vec<Step>, PlanError> {
+        self.take_down(id, Wish::Rest)
+    }
+
+    /// A person or the program wants it down and forgotten, whatever it does now.
+    ///
+    /// # Errors
+    /// [`PlanError::Unknown`].
+    pub fn remove(&mut self, id: &ChildId) -> Result<Vec<Step>, PlanError> {
+        self.take_down(id, Wish::Leave)
+    }
+
+    fn take_down(&mut self, id: &ChildId, wish: Wish) -> Result<Vec<Step>, PlanError> {
         let index = self.position(id).ok_or_else(|| PlanError::Unknown(id.clone()))?;
         let Some(child) = self.children.get_mut(index) else { return Ok(Vec::new()) };
-        child.wanted = false;
-        child.recycle = false;
+        if child.wish == Wish::Leave {
+            return Ok(Vec::new());
+        }
+        child.wish = wish;
         match child.phase {
             Phase::Starting | Phase::Stopping | Phase::Running => Ok(Vec::new()),
             Phase::Down | Phase::BackingOff | Phase::Parked | Phase::Finished => {
@@ -222,25 +192,28 @@ impl Plan {
     /// are forgiven.
     ///
     /// # Errors
-    /// [`PlanError::Unknown`], [`PlanError::Stopping`].
+    /// [`PlanError::Unknown`], [`PlanError::Leaving`], [`PlanError::Stopping`].
     pub fn restart_child(&mut self, id: &ChildId) -> Result<(), PlanError> {
         if self.failing {
             return Err(PlanError::Stopping);
         }
         let index = self.position(id).ok_or_else(|| PlanError::Unknown(id.clone()))?;
         let Some(child) = self.children.get_mut(index) else { return Ok(()) };
-        child.wanted = true;
+        if child.wish == Wish::Leave {
+            return Err(PlanError::Leaving(id.clone()));
+        }
         child.meter.forgive();
         match child.phase {
             Phase::Running => {
-                child.recycle = true;
+                child.wish = Wish::Recycle;
                 self.mark_companions(index);
             }
             Phase::Down | Phase::BackingOff | Phase::Parked | Phase::Finished => {
+                child.wish = Wish::Run;
                 child.phase = Phase::Down;
             }
             // A start under way is new enough; after a stop under way it starts again.
-            Phase::Starting | Phase::Stopping => {}
+            Phase::Starting | Phase::Stopping => child.wish = Wish::Run,
         }
         Ok(())
     }
@@ -248,13 +221,15 @@ impl Plan {
     /// A person wants a parked child to run again.
     ///
     /// # Errors
-    /// [`PlanError::Unknown`], [`PlanError::NotParked`], [`PlanError::Stopping`].
+    /// [`PlanError::Unknown`], [`PlanError::Leaving`], [`PlanError::NotParked`],
+    /// [`PlanError::Stopping`].
     pub fn unpark(&mut self, id: &ChildId) -> Result<(), PlanError> {
         let child = self.children.iter().find(|child| child.id == *id);
         match child {
-            None => Err(PlanError::Unknown(id.clone())),
-            Some(child) if child.phase != Phase::Parked => Err(PlanError::NotParked(id.clone())),
-            Some(_) => self.restart_child(id),
+            Some(child) if child.phase != Phase::Parked && child.wish != Wish::Leave => {
+                Err(PlanError::NotParked(id.clone()))
+            }
+            _ => self.restart_child(id),
         }
     }
 
@@ -268,27 +243,29 @@ impl Plan {
         steps
     }
 
-    /// Stops whoever is not wanted at once, and those to be recycled from the last to the first,
-    /// each when the one before it is down.
+    /// Stops whoever is not wanted at once, and those that depend on each other from the last to
+    /// the first, each when the one before it is down. A start under way is stopped too: what it
+    /// waits for may never come.
     fn due_stops(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut turn_is_taken = false;
+        let grouped = self.is_grouped();
         for child in self.children.iter_mut().rev() {
-            let must_go = !child.wanted || child.recycle;
-            let in_turn = child.recycle && child.order == Order::InTurn;
-            if !must_go || (in_turn && turn_is_taken) {
-                continue;
-            }
+            let has_turn = grouped && child.order == Order::InTurn;
+            let must_wait = has_turn && turn_is_taken && child.is_recycled();
             match child.phase {
-                Phase::Running => {
+                Phase::Stopping => turn_is_taken |= has_turn,
+                Phase::Running | Phase::Starting if child.wish != Wish::Run && !must_wait => {
                     child.phase = Phase::Stopping;
                     steps.push(Step::Stop(child.id.clone(), child.incarnation));
-                    turn_is_taken |= in_turn;
+                    turn_is_taken |= has_turn;
                 }
-                Phase::Starting | Phase::Stopping => turn_is_taken |= in_turn,
-                Phase::Down | Phase::BackingOff | Phase::Parked | Phase::Finished => {
-                    child.recycle = false;
-                }
+                Phase::Running
+                | Phase::Starting
+                | Phase::Down
+                | Phase::BackingOff
+                | Phase::Parked
+                | Phase::Finished => {}
             }
         }
         steps
@@ -297,32 +274,31 @@ impl Plan {
     /// Starts every child that is wanted, down, and whose turn it is.
     fn due_starts(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let grouped = self.strategy != Strategy::OneForOne;
+        let grouped = self.is_grouped();
         let recycling =
-            self.children.iter().any(|child| child.recycle && child.order == Order::InTurn);
-        let mut earlier_are_up = true;
+            self.children.iter().any(|child| child.is_recycled() && child.order == Order::InTurn);
+        let mut earlier_are_ready = true;
         let mut earlier_are_settled = true;
         for child in &mut self.children {
             let may_start = match child.order {
                 Order::Together => true,
-                Order::InTurn if grouped => earlier_are_up && !recycling,
+                Order::InTurn if grouped => earlier_are_ready && !recycling,
                 Order::InTurn => child.settled || earlier_are_settled,
             };
-            let is_due = child.wanted && !child.recycle && child.phase == Phase::Down;
-            if is_due && may_start {
+            if child.wish == Wish::Run && child.phase == Phase::Down && may_start {
                 child.incarnation = child.incarnation.next();
                 child.phase = Phase::Starting;
                 steps.push(Step::Start(child.id.clone(), child.incarnation));
             }
-            if child.order == Order::InTurn && child.wanted {
-                earlier_are_up &= child.is_up_or_finished();
+            if child.order == Order::InTurn && child.is_wanted() {
+                earlier_are_ready &= child.is_ready();
                 earlier_are_settled &= child.settled;
             }
         }
         steps
     }
 
-    /// Marks the siblings that must be restarted with the child at `index`.
+    /// Marks the siblings that must go down with the child at `index`.
     fn mark_companions(&mut self, index: usize) {
         for (place, child) in self.children.iter_mut().enumerate() {
             let is_companion = match self.strategy {
@@ -330,9 +306,8 @@ impl Plan {
                 Strategy::RestForOne => place > index,
                 Strategy::OneForAll => place != index,
             };
-            let is_up = matches!(child.phase, Phase::Starting | Phase::Running);
-            if is_companion && child.order == Order::InTurn && is_up {
-                child.recycle = true;
+            if is_companion && child.order == Order::InTurn {
+                child.go_down_with_sibling();
             }
         }
     }
@@ -349,39 +324,49 @@ impl Plan {
         vec![Step::Park(id, reason)]
     }
 
-    /// It ended by itself and is not started again.
+    /// It ended for good, by itself or with a sibling. A temporary one that was added is forgotten.
     fn came_to_rest(&mut self, index: usize) -> Vec<Step> {
         let Some(child) = self.children.get_mut(index) else { return Vec::new() };
         child.phase = Phase::Finished;
+        child.wish = Wish::Run;
         child.settled = true;
-        let id = child.id.clone();
-        self.rest_or_forget(index, id)
+        if child.added && child.restart == Restart::Temporary {
+            return self.forget(index);
+        }
+        vec![Step::Rest(child.id.clone())]
     }
 
     /// It is down after it was asked to stop, or before it could be.
     fn came_down(&mut self, index: usize) -> Vec<Step> {
         let Some(child) = self.children.get_mut(index) else { return Vec::new() };
         child.phase = Phase::Down;
-        child.recycle = false;
-        if child.wanted {
-            return Vec::new();
+        match child.wish {
+            Wish::Run | Wish::Recycle => {
+                child.wish = Wish::Run;
+                Vec::new()
+            }
+            Wish::Retire => self.came_to_rest(index),
+            Wish::Rest => {
+                child.settled = true;
+                vec![Step::Rest(child.id.clone())]
+            }
+            Wish::Leave => self.forget(index),
         }
-        child.settled = true;
-        let id = child.id.clone();
-        self.rest_or_forget(index, id)
     }
 
-    fn rest_or_forget(&mut self, index: usize, id: ChildId) -> Vec<Step> {
-        if self.children.get(index).is_some_and(|child| child.dynamic) {
-            self.children.remove(index);
-            return vec![Step::Forget(id)];
-        }
-        vec![Step::Rest(id)]
+    fn forget(&mut self, index: usize) -> Vec<Step> {
+        let child = self.children.remove(index);
+        vec![Step::Forget(child.id)]
     }
 
     fn fail(&mut self, reason: String) -> Vec<Step> {
         self.failing = true;
         vec![Step::Fail(reason)]
+    }
+
+    /// Whether children depend on each other.
+    fn is_grouped(&self) -> bool {
+        self.strategy != Strategy::OneForOne
     }
 
     fn set_phase(&mut self, index: usize, phase: Phase) {
@@ -399,13 +384,15 @@ impl Plan {
         &mut self,
         id: &ChildId,
         incarnation: Incarnation,
-        phase: &Phase,
+        phase: Phase,
     ) -> Option<&mut Child> {
         self.children.iter_mut().find(|child| {
-            child.id == *id && child.incarnation == incarnation && child.phase == *phase
+            child.id == *id && child.incarnation == incarnation && child.phase == phase
         })
     }
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

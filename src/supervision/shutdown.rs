@@ -113,6 +113,17 @@ pub async fn stop_actor(cell: &ActorCell, deadline: Duration) -> StopOutcome {
     }
 }
 
+/// Kills all of `cells` at once and waits until they are gone, at most [`KILL_GRACE`] for each.
+pub(super) async fn kill_all(cells: Vec<ActorCell>) {
+    for cell in &cells {
+        cell.kill();
+    }
+    for cell in &cells {
+        // One that blocks its thread is left behind.
+        let _ = cell.wait(Some(KILL_GRACE)).await;
+    }
+}
+
 /// Stops all of `group` at once, waits until all are down, and records each in `log`.
 pub async fn stop_group(group: Vec<Departing>, log: &ShutdownLog) {
     let mut stops = JoinSet::new();

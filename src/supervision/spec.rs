@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
+use serde::Serialize;
 
 use super::envelope::{Envelope, Kind};
 use super::handle::{Handle, Slot, StartContext};
@@ -25,13 +26,14 @@ pub const DEFAULT_START_LIMIT: Duration = Duration::from_secs(30);
 pub const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Whether a child that has ended is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Restart {
     /// Always.
     Permanent,
     /// Only when it failed or was killed.
     Transient,
-    /// Never.
+    /// Never, not even with its siblings. One that was added is forgotten when it has ended.
     Temporary,
 }
 
@@ -55,13 +57,12 @@ pub enum Exhaustion {
     Park,
 }
 
-/// How the children of a supervisor start and stop.
+/// How the children of a supervisor start and stop, those that are added later too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// One after the other as listed, and stop in reverse: each may use those before it.
     InTurn,
-    /// All at once: they do not know of each other. For `OneForOne` only. Children that are added
-    /// later are always of this kind.
+    /// All at once: they do not know of each other. For `OneForOne` only.
     Together,
 }
 
@@ -74,7 +75,8 @@ pub enum Role {
     Supervisor,
 }
 
-/// The start of a child under way. Dropping it gives the start up and leaves nothing running.
+/// The start of a child under way. Dropping it gives the start up. What lives by then must be linked
+/// to the supervisor of the context; a `Handle` sees to that.
 pub type StartFuture = Pin<Box<dyn Future<Output = Result<ActorCell, StartError>> + Send>>;
 
 /// Starts one incarnation of a child, linked to the supervisor of the context.
@@ -201,9 +203,9 @@ pub struct SupervisorSpec {
     pub exhaustion: Exhaustion,
     /// The restart policy of children without their own.
     pub policy: RestartPolicy,
-    /// How the first children start and stop.
+    /// How the children start and stop.
     pub order: Order,
-    /// Lists the first children, at every start of the supervisor.
+    /// Lists the first children, when the supervisor first starts.
     pub children: Arc<dyn Fn() -> Vec<ChildSpec> + Send + Sync>,
 }
 
@@ -247,7 +249,7 @@ impl SupervisorSpec {
         self
     }
 
-    /// How the first children start and stop.
+    /// How the children start and stop.
     #[must_use]
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;

@@ -11,7 +11,7 @@ use super::spec::{Order, Restart};
 pub enum Step {
     /// Start it, then report `started` or `start_failed`.
     Start(ChildId, Incarnation),
-    /// Stop it, by force after its deadline, then report `stopped`.
+    /// Stop it, or its start, by force after its deadline, then report `stopped`.
     Stop(ChildId, Incarnation),
     /// Report `backoff_over` after this time; with the reason of the failure.
     Wait(ChildId, Incarnation, Duration, String),
@@ -19,7 +19,7 @@ pub enum Step {
     Park(ChildId, String),
     /// It ended and stays so.
     Rest(ChildId),
-    /// It ended and was of the dynamic kind: forget its spec.
+    /// It is down for good and nothing is to be left of it.
     Forget(ChildId),
     /// Stop everything in order, then fail with this reason.
     Fail(String),
@@ -36,8 +36,8 @@ pub struct NewChild {
     pub significant: bool,
     /// How it starts among its siblings.
     pub order: Order,
-    /// Whether it is forgotten when it has ended.
-    pub dynamic: bool,
+    /// Whether it comes to a supervisor that is already there.
+    pub added: bool,
     /// How often it may fail.
     pub policy: RestartPolicy,
     /// The latest life it had before.
@@ -48,8 +48,11 @@ pub struct NewChild {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// There is one of that name.
-    #[error("a child named {0} exists: stop it first, or choose another name")]
+    #[error("a child named {0} exists: remove it first, or choose another name")]
     Duplicate(ChildId),
+    /// It is being removed.
+    #[error("the child {0} is being removed: add it again when that is done")]
+    Leaving(ChildId),
     /// There is none of that name.
     #[error("no child is named {0}")]
     Unknown(ChildId),
@@ -67,6 +70,7 @@ impl PlanError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Duplicate(_) => "duplicate_child",
+            Self::Leaving(_) => "child_leaving",
             Self::Unknown(_) => "unknown_child",
             Self::NotParked(_) => "child_not_parked",
             Self::Stopping => "supervisor_stopping",

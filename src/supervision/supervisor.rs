@@ -21,12 +21,16 @@ use super::handle::StartContext;
 use super::observe::{Entry, Status};
 use super::path::{ChildId, Incarnation};
 use super::plan::Plan;
-use super::shutdown::{StopOutcome, stop_actor, stop_group};
-use super::spec::{ChildSpec, DEFAULT_SHUTDOWN, Order, SupervisorSpec};
-use super::start::start_child;
+use super::roster::Roster;
+use super::shutdown::{StopOutcome, stop_actor};
+use super::spec::{DEFAULT_SHUTDOWN, SupervisorSpec};
+use super::start::{give_up, start_child};
 use super::start_error::StartError;
 use super::stats::whole_millis;
-use super::step::{NewChild, PlanError, Step};
+use super::step::Step;
+
+mod ending;
+mod requests;
 
 /// Where a supervisor is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,7 @@ pub(super) struct SupervisorArguments {
     pub(super) entry: Arc<Entry>,
     pub(super) incarnation: Incarnation,
     pub(super) spec: SupervisorSpec,
+    pub(super) roster: Roster,
     pub(super) life: watch::Sender<Life>,
 }
 
@@ -55,6 +60,7 @@ pub(super) struct SupervisorState {
     entry: Arc<Entry>,
     environment: Environment,
     spec: SupervisorSpec,
+    roster: Roster,
     mailbox: Mailbox<Command>,
     life: watch::Sender<Life>,
     plan: Plan,
@@ -78,7 +84,7 @@ impl Actor for Supervisor {
         myself: ActorRef<Self::Msg>,
         arguments: SupervisorArguments,
     ) -> Result<SupervisorState, ActorProcessingErr> {
-        let SupervisorArguments { environment, entry, incarnation, spec, life } = arguments;
+        let SupervisorArguments { environment, entry, incarnation, spec, roster, life } = arguments;
         let mailbox = Mailbox::new(myself, Arc::clone(entry.stats()), incarnation);
         let mut state = SupervisorState {
             entry,
@@ -90,11 +96,9 @@ impl Actor for Supervisor {
             early_exits: BTreeMap::new(),
             failure: None,
             spec,
+            roster,
         };
-        for child in (state.spec.children)() {
-            let order = state.spec.order;
-            state.add_child(child, order, false)?;
-        }
+        state.take_over().await?;
         Ok(state)
     }
 
@@ -147,58 +151,6 @@ impl Actor for Supervisor {
 }
 
 impl SupervisorState {
-    fn take(&mut self, request: Request) {
-        let mut steps = Vec::new();
-        match request {
-            Request::StartChild(spec, reply) => {
-                reply.send(self.add_child(*spec, Order::Together, true));
-            }
-            Request::StopChild(id, reply) => match self.plan.stop_child(&id) {
-                Ok(due) => {
-                    steps = due;
-                    if let Some(child) = self.children.get_mut(&id) {
-                        child.stop_replies.push(reply);
-                    }
-                }
-                Err(error) => reply.send(Err(error)),
-            },
-            Request::RestartChild(id, reply) => {
-                let accepted = self.plan.restart_child(&id);
-                if let Some(child) = self.children.get_mut(&id)
-                    && !child.being_stopped
-                {
-                    // Whoever waited for a stop that is now taken back gets no answer.
-                    child.stop_replies.clear();
-                }
-                reply.send(accepted);
-            }
-            Request::Unpark(id, reply) => reply.send(self.plan.unpark(&id)),
-            Request::StartDone(id, incarnation, result) => {
-                steps = self.start_done(&id, incarnation, result);
-            }
-            Request::BackoffOver(id, incarnation) => self.plan.backoff_over(&id, incarnation),
-            Request::StopDone(id, incarnation, outcome) => {
-                steps = self.stop_done(&id, incarnation, outcome);
-            }
-        }
-        self.carry_out(steps);
-    }
-
-    fn add_child(&mut self, spec: ChildSpec, order: Order, dynamic: bool) -> Result<(), PlanError> {
-        let id = spec.id();
-        self.plan.add(NewChild {
-            id: id.clone(),
-            restart: spec.restart,
-            significant: spec.significant,
-            order,
-            dynamic,
-            policy: spec.policy.unwrap_or(self.spec.policy),
-            last_incarnation: spec.entry.incarnation(),
-        })?;
-        self.children.insert(id, Child::new(spec));
-        Ok(())
-    }
-
     fn start_done(
         &mut self,
         id: &ChildId,
@@ -206,19 +158,32 @@ impl SupervisorState {
         result: Result<ActorCell, StartError>,
     ) -> Vec<Step> {
         let now_ms = self.environment.now_ms();
-        let Some(child) = self.children.get_mut(id) else { return Vec::new() };
-        child.starting = None;
+        let child = self.children.get_mut(id).filter(|child| child.incarnation == incarnation);
+        let Some(child) = child else {
+            dismiss(result);
+            return Vec::new();
+        };
+        if child.being_stopped {
+            // Whoever stops it has given this start up, and puts down what came of it.
+            return Vec::new();
+        }
         let cell = match result {
-            Ok(cell) => cell,
+            Ok(cell) if self.plan.started(id, incarnation, now_ms) => cell,
+            Ok(cell) => {
+                dismiss(Ok(cell));
+                return Vec::new();
+            }
             Err(error) => {
+                child.starting = None;
                 child.vacate();
                 child.spec.entry.record_crash(incarnation, &error.to_string());
                 return self.plan_end(id, incarnation, Exit::Failed(error.to_string()));
             }
         };
-        self.plan.started(id, incarnation, now_ms);
+        child.starting = None;
         child.spec.entry.set_status(Status::Running);
         let early_exit = self.early_exits.remove(&cell.get_id());
+        child.cradle.put(cell.clone());
         child.cell = Some(cell);
         match early_exit {
             Some(exit) => self.note_end(id, exit),
@@ -270,16 +235,19 @@ impl SupervisorState {
         incarnation: Incarnation,
         outcome: StopOutcome,
     ) -> Vec<Step> {
-        if let Some(child) = self.children.get_mut(id) {
-            child.pending = None;
-            child.being_stopped = false;
-            child.vacate();
-            if outcome != StopOutcome::Stopped {
-                let deadline = child.spec.shutdown;
-                let reason = format!("it did not stop within {deadline:?} and was killed");
-                child.spec.entry.record_crash(incarnation, &reason);
-            }
-            child.spec.entry.set_status(Status::Stopped);
+        let child = self.children.get_mut(id).filter(|child| child.incarnation == incarnation);
+        let Some(child) = child else { return Vec::new() };
+        child.pending = None;
+        child.being_stopped = false;
+        child.vacate();
+        if outcome != StopOutcome::Stopped {
+            let deadline = child.spec.shutdown;
+            let reason = format!("it did not stop within {deadline:?} and was killed");
+            child.spec.entry.record_crash(incarnation, &reason);
+        }
+        child.spec.entry.set_status(Status::Stopped);
+        child.outcome = outcome;
+        if !child.leaving {
             child.answer_stops();
         }
         self.plan.stopped(id, incarnation)
@@ -309,14 +277,12 @@ impl SupervisorState {
                 }
                 Step::Rest(id) => {
                     if let Some(child) = self.children.get_mut(&id) {
-                        child.spec.entry.set_status(Status::Stopped);
                         child.came_to_rest();
                     }
                 }
                 Step::Forget(id) => {
-                    if let Some(mut child) = self.children.remove(&id) {
-                        child.spec.entry.set_status(Status::Stopped);
-                        child.came_to_rest();
+                    if let Some(child) = self.children.remove(&id) {
+                        self.forget(&id, child);
                     }
                 }
                 Step::Fail(reason) => {
@@ -343,11 +309,13 @@ impl SupervisorState {
         let Some(child) = self.children.get_mut(id) else { return };
         child.incarnation = incarnation;
         child.pending = None;
+        child.cradle.take();
         child.spec.entry.begin_start_of(incarnation);
         let context = StartContext {
             incarnation,
             supervisor: self.mailbox.actor().get_cell(),
             entry: Arc::clone(&child.spec.entry),
+            cradle: child.cradle.clone(),
         };
         let places = Arc::clone(&self.environment.respawns);
         let start = start_child(child.spec.clone(), context, places);
@@ -361,56 +329,31 @@ impl SupervisorState {
         })));
     }
 
+    /// Stops a child, or gives its start up.
     fn begin_stop(&mut self, id: &ChildId, incarnation: Incarnation) {
         let Some(child) = self.children.get_mut(id) else { return };
         child.being_stopped = true;
         child.spec.entry.set_status(Status::Stopping);
-        let cell = child.cell.clone();
+        let (cell, starting) = (child.cell.clone(), child.starting.take());
+        let cradle = child.cradle.clone();
         let deadline = child.spec.shutdown;
         let mailbox = self.mailbox.clone();
         let id = id.clone();
         child.pending = Some(Task(tokio::spawn(async move {
-            let outcome = match cell {
-                Some(cell) => stop_actor(&cell, deadline).await,
-                None => StopOutcome::Stopped,
+            let outcome = match (cell, starting) {
+                (Some(cell), _) => stop_actor(&cell, deadline).await,
+                (None, Some(start)) => give_up(start, &cradle, deadline).await,
+                (None, None) => StopOutcome::Stopped,
             };
             report(&mailbox, Request::StopDone(id, incarnation, outcome));
         })));
     }
+}
 
-    /// Stops all children in order; afterwards none runs.
-    async fn stop_everyone(&mut self, myself: &ActorCell) {
-        for child in self.children.values_mut() {
-            child.pending = None;
-            if let Some(mut task) = child.starting.take() {
-                task.0.abort();
-                if let Ok(Some(cell)) = (&mut task.0).await {
-                    child.cell = Some(cell);
-                }
-            }
-        }
-        self.stop_strangers(myself).await;
-        for group in self.plan.stop_order() {
-            let departing =
-                group.iter().filter_map(|id| self.children.get(id)?.departing()).collect();
-            stop_group(departing, &self.environment.shutdowns).await;
-            for id in &group {
-                if let Some(child) = self.children.get_mut(id) {
-                    child.came_to_rest();
-                }
-            }
-        }
-    }
-
-    /// Stops linked actors that no child knows: starts that were given up half-way.
-    async fn stop_strangers(&self, myself: &ActorCell) {
-        let mut strangers = myself.get_children();
-        strangers
-            .retain(|cell| !self.children.values().any(|child| child.cell.as_ref() == Some(cell)));
-        strangers.sort_by_key(ActorCell::get_id);
-        for cell in strangers {
-            stop_actor(&cell, DEFAULT_SHUTDOWN).await;
-        }
+/// Puts down an actor that was started and is not wanted any more: its start had been given up.
+fn dismiss(started: Result<ActorCell, StartError>) {
+    if let Ok(cell) = started {
+        tokio::spawn(async move { stop_actor(&cell, DEFAULT_SHUTDOWN).await });
     }
 }
 
@@ -419,7 +362,5 @@ fn report(mailbox: &Mailbox<Command>, request: Request) {
     let _ = mailbox.cast(Trace::default(), Command(request));
 }
 
-#[cfg(test)]
-mod field;
 #[cfg(test)]
 mod tests;

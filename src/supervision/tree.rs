@@ -7,13 +7,15 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell};
 use tokio::sync::watch;
 
+use super::child::ChildView;
 use super::command::{Command, Request};
 use super::envelope::{CallError, Reply, Trace};
 use super::environment::Environment;
-use super::handle::Handle;
+use super::handle::{Handle, Slot};
 use super::observe::{Registry, Status};
-use super::path::{ActorPath, ChildId};
-use super::shutdown::{Departing, ShutdownReport, stop_group};
+use super::path::{ActorPath, ChildId, Incarnation};
+use super::roster::Roster;
+use super::shutdown::{Departing, ShutdownReport, StopOutcome, stop_group};
 use super::spec::{ChildSpec, Role, StartFn, SupervisorSpec};
 use super::start_error::StartError;
 use super::step::PlanError;
@@ -22,9 +24,9 @@ use super::supervisor::{Life, Supervisor, SupervisorArguments};
 /// How long a supervisor may take to accept a request. Its handlers never wait, so this is ample.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a supervisor may take until its children are up. Each of them has its own limits, so
-/// this is only there to be finite.
-const BOOT_LIMIT: Duration = Duration::from_secs(24 * 3_600);
+/// How long a supervisor may take until its children are up, or one is down. Each of them has its
+/// own limits, so this is only there to be finite.
+const FINITE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Why a request to a supervisor was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,20 +51,28 @@ impl SupervisorError {
 }
 
 /// The stable handle of a supervisor; made before it starts and valid over its restarts.
+///
+/// Who is added and who is removed stays so over restarts of the supervisor, until it is removed
+/// itself. When a supervisor is on
+/// its way out, a request ends as `supervisor_stopping`, `actor_not_running` (nothing was done) or
+/// `call_without_answer` (it may have been done).
 #[derive(Debug, Clone)]
-pub struct SupervisorHandle(Handle<Command>);
+pub struct SupervisorHandle {
+    handle: Handle<Command>,
+    roster: Roster,
+}
 
 impl SupervisorHandle {
     /// A handle for the supervisor at `path`. Make one and clone it.
     #[must_use]
     pub fn new(registry: &Registry, path: &ActorPath) -> Self {
-        Self(Handle::new(registry, path))
+        Self { handle: Handle::new(registry, path), roster: Roster::default() }
     }
 
     /// Where the supervisor is in the tree.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
-        self.0.path()
+        self.handle.path()
     }
 
     /// Where a child of it is in the tree.
@@ -71,51 +81,81 @@ impl SupervisorHandle {
         self.path().child(id)
     }
 
-    /// Adds a dynamic child and begins its start; returns when that is accepted. Its handle tells
-    /// when it runs. Dynamic children do not survive a restart of the supervisor.
+    /// Adds a child behind all others and begins its start in its turn; returns when that is
+    /// accepted. Its handle tells when it runs.
     ///
     /// # Errors
-    /// `duplicate_child`, `supervisor_stopping`, or no answer.
-    pub async fn start_child(&self, spec: ChildSpec) -> Result<(), SupervisorError> {
-        self.ask(ACCEPT_LIMIT, |reply| Request::StartChild(Box::new(spec), reply)).await
+    /// `duplicate_child`, `child_leaving` while one of that name is being removed,
+    /// `supervisor_stopping`, or no answer.
+    pub async fn add(&self, spec: ChildSpec) -> Result<(), SupervisorError> {
+        Ok(self.ask(ACCEPT_LIMIT, |reply| Request::Add(Box::new(spec), reply)).await??)
     }
 
-    /// Stops a child and returns when it is down, at most `limit` later. A dynamic child is
-    /// forgotten, another one can be restarted.
+    /// Stops a child, whatever it does now, forgets it with its record and its failures, and
+    /// returns when it is gone: within its own deadline and the grace of a kill. Says how it went
+    /// down. Whoever depends on it is not touched.
     ///
     /// # Errors
-    /// `unknown_child`, or no answer; after a time-out the stop goes on.
-    pub async fn stop_child(&self, id: &ChildId, limit: Duration) -> Result<(), SupervisorError> {
+    /// `unknown_child`, or no answer.
+    pub async fn remove(&self, id: &ChildId) -> Result<StopOutcome, SupervisorError> {
         let id = id.clone();
-        self.ask(limit, |reply| Request::StopChild(id, reply)).await
+        Ok(self.ask(FINITE, |reply| Request::Remove(id, reply)).await??)
+    }
+
+    /// Stops a child and keeps it down until it is restarted or its supervisor is; returns when it
+    /// is down: within its own deadline and the grace of a kill. Says how it went down.
+    ///
+    /// # Errors
+    /// `unknown_child`, or no answer.
+    pub async fn stop(&self, id: &ChildId) -> Result<StopOutcome, SupervisorError> {
+        let id = id.clone();
+        Ok(self.ask(FINITE, |reply| Request::Stop(id, reply)).await??)
     }
 
     /// Begins a new incarnation of a child, running or not, and forgives its failures; returns when
     /// that is accepted.
     ///
     /// # Errors
-    /// `unknown_child`, `supervisor_stopping`, or no answer.
-    pub async fn restart_child(&self, id: &ChildId) -> Result<(), SupervisorError> {
+    /// `unknown_child`, `child_leaving`, `supervisor_stopping`, or no answer.
+    pub async fn restart(&self, id: &ChildId) -> Result<(), SupervisorError> {
         let id = id.clone();
-        self.ask(ACCEPT_LIMIT, |reply| Request::RestartChild(id, reply)).await
+        Ok(self.ask(ACCEPT_LIMIT, |reply| Request::Restart(id, reply)).await??)
     }
 
     /// Lets a parked child run again and forgives its failures; returns when that is accepted.
     ///
     /// # Errors
-    /// `unknown_child`, `child_not_parked`, `supervisor_stopping`, or no answer.
+    /// `unknown_child`, `child_not_parked`, `child_leaving`, `supervisor_stopping`, or no answer.
     pub async fn unpark(&self, id: &ChildId) -> Result<(), SupervisorError> {
         let id = id.clone();
-        self.ask(ACCEPT_LIMIT, |reply| Request::Unpark(id, reply)).await
+        Ok(self.ask(ACCEPT_LIMIT, |reply| Request::Unpark(id, reply)).await??)
     }
 
-    async fn ask(
+    /// The children in their order, those that are being removed too.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn children(&self) -> Result<Vec<ChildView>, SupervisorError> {
+        self.ask(ACCEPT_LIMIT, Request::Children).await
+    }
+
+    async fn ask<T: Send>(
         &self,
         limit: Duration,
-        question: impl FnOnce(Reply<Result<(), PlanError>>) -> Request + Send,
-    ) -> Result<(), SupervisorError> {
-        let answer = self.0.call(limit, Trace::default(), |reply| Command(question(reply))).await?;
-        Ok(answer?)
+        question: impl FnOnce(Reply<T>) -> Request + Send,
+    ) -> Result<T, SupervisorError> {
+        let question = |reply| Command(question(reply));
+        Ok(self.handle.call(limit, Trace::default(), question).await?)
+    }
+}
+
+impl Slot for SupervisorHandle {
+    fn vacate(&self, incarnation: Incarnation) {
+        self.handle.vacate(incarnation);
+    }
+
+    fn forget(&self) {
+        self.roster.clear();
     }
 }
 
@@ -129,12 +169,14 @@ pub fn supervisor_child(
     spec: SupervisorSpec,
     shutdown: Duration,
 ) -> ChildSpec {
-    let address = handle.0.clone();
+    let address = handle.handle.clone();
+    let roster = handle.roster.clone();
     let environment = environment.clone();
     let start: StartFn = Arc::new(move |context| {
         let address = address.clone();
         let environment = environment.clone();
         let spec = spec.clone();
+        let roster = roster.clone();
         Box::pin(async move {
             let life = watch::Sender::new(Life::Booting);
             let mut watching = life.subscribe();
@@ -144,44 +186,22 @@ pub fn supervisor_child(
                     entry: Arc::clone(&context.entry),
                     incarnation: context.incarnation,
                     spec,
+                    roster,
                     life,
                 };
                 (Supervisor, arguments)
             });
             let mailbox = spawned.await?;
-            let given_up = StopUnlessStarted::new(mailbox.actor().get_cell());
             booted(&mut watching).await.map_err(StartError::Failed)?;
-            Ok(given_up.started())
+            Ok(mailbox.actor().get_cell())
         })
     });
-    let mut child = ChildSpec::new(Arc::clone(handle.0.entry()), start);
-    child.slot = Some(Arc::new(handle.0.clone()));
+    let mut child = ChildSpec::new(Arc::clone(handle.handle.entry()), start);
+    child.slot = Some(Arc::new(handle.clone()));
     child.role = Role::Supervisor;
-    child.start_limit = BOOT_LIMIT;
+    child.start_limit = FINITE;
     child.shutdown = shutdown;
     child
-}
-
-/// Asks an actor to stop when its start is given up half-way.
-struct StopUnlessStarted(Option<ActorCell>, ActorCell);
-
-impl StopUnlessStarted {
-    fn new(cell: ActorCell) -> Self {
-        Self(Some(cell.clone()), cell)
-    }
-
-    fn started(mut self) -> ActorCell {
-        self.0 = None;
-        self.1.clone()
-    }
-}
-
-impl Drop for StopUnlessStarted {
-    fn drop(&mut self) {
-        if let Some(cell) = self.0.take() {
-            cell.stop(None);
-        }
-    }
 }
 
 /// Waits until a supervisor's first children have been up.
@@ -227,7 +247,7 @@ impl Tree {
         handle: &SupervisorHandle,
         spec: SupervisorSpec,
     ) -> Result<Self, TreeFailure> {
-        let entry = Arc::clone(handle.0.entry());
+        let entry = Arc::clone(handle.handle.entry());
         let incarnation = entry.begin_start();
         let life = watch::Sender::new(Life::Booting);
         let watching = life.subscribe();
@@ -236,13 +256,14 @@ impl Tree {
             entry: Arc::clone(&entry),
             incarnation,
             spec,
+            roster: handle.roster.clone(),
             life,
         };
         let spawned = Supervisor::spawn(None, Supervisor, arguments).await;
         let (actor, _) =
             spawned.map_err(|error| TreeFailure(StartError::from(error).to_string()))?;
         let cell = actor.get_cell();
-        handle.0.publish(incarnation, actor);
+        handle.handle.publish(incarnation, actor);
         entry.set_status(Status::Running);
         Ok(Self { environment: environment.clone(), handle: handle.clone(), cell, life: watching })
     }
@@ -277,7 +298,7 @@ impl Tree {
 
     /// Stops everything in order and says how it went. What is not down after `limit` is killed.
     pub async fn shutdown(self, limit: Duration) -> ShutdownReport {
-        let entry = self.handle.0.entry();
+        let entry = self.handle.handle.entry();
         let root = Departing {
             path: entry.path().clone(),
             incarnation: entry.incarnation(),

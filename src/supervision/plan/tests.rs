@@ -1,6 +1,3 @@
-use proptest::prelude::{prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
-use proptest::strategy::Strategy as Generator;
-
 use std::time::Duration;
 
 use super::super::intensity::{Backoff, Intensity, RestartPolicy};
@@ -16,7 +13,7 @@ fn child(name: &str) -> NewChild {
         restart: Restart::Permanent,
         significant: false,
         order: Order::InTurn,
-        dynamic: false,
+        added: false,
         policy: RestartPolicy::default(),
         last_incarnation: Incarnation(0),
     }
@@ -175,18 +172,18 @@ fn a_transient_child_that_ends_by_itself_rests_and_a_permanent_one_does_not() {
 }
 
 #[test]
-fn a_dynamic_child_is_forgotten_when_it_is_stopped() {
+fn a_child_that_is_removed_is_forgotten_when_it_is_down() {
     let mut plan = Plan::new(Strategy::OneForOne, Exhaustion::Park);
-    let dynamic = NewChild { dynamic: true, order: Order::Together, ..child("space") };
-    plan.add(dynamic.clone()).unwrap();
-    assert_eq!(plan.add(dynamic.clone()), Err(PlanError::Duplicate(id("space"))));
+    let added = NewChild { added: true, order: Order::Together, ..child("space") };
+    plan.add(added.clone()).unwrap();
+    assert_eq!(plan.add(added.clone()), Err(PlanError::Duplicate(id("space"))));
     plan.next_steps();
     plan.started(&id("space"), Incarnation(1), 0);
-    assert_eq!(plan.stop_child(&id("space")), Ok(Vec::new()));
+    assert_eq!(plan.remove(&id("space")), Ok(Vec::new()));
     assert_eq!(plan.next_steps(), [stop("space", 1)]);
     assert_eq!(plan.stopped(&id("space"), Incarnation(1)), [Step::Forget(id("space"))]);
-    assert_eq!(plan.stop_child(&id("space")), Err(PlanError::Unknown(id("space"))));
-    plan.add(NewChild { last_incarnation: Incarnation(1), ..dynamic }).unwrap();
+    assert_eq!(plan.remove(&id("space")), Err(PlanError::Unknown(id("space"))));
+    plan.add(NewChild { last_incarnation: Incarnation(1), ..added }).unwrap();
     assert_eq!(plan.next_steps(), [start("space", 2)]);
 }
 
@@ -213,148 +210,6 @@ fn everything_stops_in_reverse_and_those_of_no_order_first() {
     assert_eq!(plan.stop_order(), expected);
 }
 
-/// What may happen to a supervisor's children.
-#[derive(Debug, Clone)]
-enum Event {
-    Succeed(usize),
-    Fail(usize),
-    EndNormally(usize),
-    TimerFires(usize),
-    StopFinishes(usize),
-    AskStop(usize),
-    AskRestart(usize),
-    Unpark(usize),
-}
-
-const CHILDREN: usize = 4;
-
-fn event() -> impl Generator<Value = Event> {
-    let which = 0..CHILDREN;
-    prop_oneof![
-        4 => which.clone().prop_map(Event::Succeed),
-        3 => which.clone().prop_map(Event::Fail),
-        1 => which.clone().prop_map(Event::EndNormally),
-        4 => which.clone().prop_map(Event::TimerFires),
-        4 => which.clone().prop_map(Event::StopFinishes),
-        1 => which.clone().prop_map(Event::AskStop),
-        1 => which.clone().prop_map(Event::AskRestart),
-        1 => which.prop_map(Event::Unpark),
-    ]
-}
-
-/// What the world around the plan does for one child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum World {
-    Idle,
-    Starting,
-    Up,
-    Stopping,
-    Waiting,
-}
-
-proptest! {
-    /// Whatever happens in whatever order: no child has two lives at once, nothing is asked for
-    /// twice, incarnations only rise, and when the world has answered everything, every child that
-    /// is wanted runs, or rests, or is parked.
-    #[test]
-    fn no_history_leads_to_two_lives_or_to_limbo(
-        grouped in 0..3,
-        events in prop::collection::vec(event(), 0..120),
-    ) {
-        let strategy = match grouped {
-            0 => Strategy::OneForOne,
-            1 => Strategy::RestForOne,
-            _ => Strategy::OneForAll,
-        };
-        let mut plan = Plan::new(strategy, Exhaustion::Park);
-        let names: Vec<ChildId> = (0..CHILDREN).map(|n| id(&format!("c{n}"))).collect();
-        for name in &names {
-            plan.add(child(name.as_str())).unwrap();
-        }
-        let mut world = [World::Idle; CHILDREN];
-        let mut lives = [0_u64; CHILDREN];
-        let mut parked = [false; CHILDREN];
-        let mut now = 0;
-
-        let closing = (0..60).flat_map(|_| {
-            (0..CHILDREN).flat_map(|n| {
-                [Event::StopFinishes(n), Event::TimerFires(n), Event::Succeed(n)]
-            })
-        });
-        for event in events.into_iter().chain(closing) {
-            now += 10;
-            let mut steps = Vec::new();
-            match event {
-                Event::Succeed(n) if world[n] == World::Starting => {
-                    world[n] = World::Up;
-                    plan.started(&names[n], Incarnation(lives[n]), now);
-                }
-                Event::Fail(n) if matches!(world[n], World::Starting | World::Up) => {
-                    world[n] = World::Idle;
-                    steps = plan.ended(&names[n], Incarnation(lives[n]), crash(), now, 0);
-                }
-                Event::EndNormally(n) if world[n] == World::Up => {
-                    world[n] = World::Idle;
-                    steps = plan.ended(&names[n], Incarnation(lives[n]), Exit::Normal, now, 0);
-                }
-                Event::TimerFires(n) if world[n] == World::Waiting => {
-                    world[n] = World::Idle;
-                    plan.backoff_over(&names[n], Incarnation(lives[n]));
-                }
-                Event::StopFinishes(n) if world[n] == World::Stopping => {
-                    world[n] = World::Idle;
-                    steps = plan.stopped(&names[n], Incarnation(lives[n]));
-                }
-                Event::AskStop(n) => steps = plan.stop_child(&names[n]).unwrap(),
-                Event::AskRestart(n) => {
-                    plan.restart_child(&names[n]).unwrap();
-                    parked[n] = false;
-                }
-                Event::Unpark(n) => parked[n] &= plan.unpark(&names[n]).is_err(),
-                _ => {}
-            }
-            steps.extend(plan.next_steps());
-            for step in steps {
-                let place = |id: &ChildId| names.iter().position(|name| name == id).unwrap();
-                match step {
-                    Step::Start(id, incarnation) => {
-                        let n = place(&id);
-                        prop_assert!(matches!(world[n], World::Idle | World::Waiting));
-                        prop_assert!(incarnation.0 > lives[n]);
-                        lives[n] = incarnation.0;
-                        world[n] = World::Starting;
-                    }
-                    Step::Stop(id, incarnation) => {
-                        let n = place(&id);
-                        prop_assert_eq!(world[n], World::Up);
-                        prop_assert_eq!(incarnation.0, lives[n]);
-                        world[n] = World::Stopping;
-                    }
-                    Step::Wait(id, ..) => {
-                        let n = place(&id);
-                        prop_assert_eq!(world[n], World::Idle);
-                        world[n] = World::Waiting;
-                    }
-                    Step::Park(id, _) => parked[place(&id)] = true,
-                    Step::Rest(_) => {}
-                    Step::Forget(_) | Step::Fail(_) => prop_assert!(false, "not with this plan"),
-                }
-            }
-        }
-
-        let mut behind_a_parked_one = false;
-        for n in 0..CHILDREN {
-            let child = &plan.children[n];
-            prop_assert!(!child.recycle, "{:?}", child);
-            if child.wanted && !parked[n] && !behind_a_parked_one {
-                prop_assert_eq!(&child.phase, &Phase::Running);
-                prop_assert_eq!(world[n], World::Up);
-            }
-            behind_a_parked_one |= child.wanted && parked[n] && strategy != Strategy::OneForOne;
-        }
-    }
-}
-
 #[test]
 fn a_wait_grows_with_every_failure_in_a_row() {
     let backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(3) };
@@ -368,4 +223,61 @@ fn a_wait_grows_with_every_failure_in_a_row() {
         assert_eq!(steps, [Step::Wait(id("a"), Incarnation(incarnation), wait, "boom".to_owned())]);
         plan.backoff_over(&id("a"), Incarnation(incarnation));
     }
+}
+
+#[test]
+fn a_start_that_is_not_wanted_any_more_is_given_up() {
+    let mut plan = Plan::new(Strategy::RestForOne, Exhaustion::Park);
+    plan.add(child("a")).unwrap();
+    plan.add(child("b")).unwrap();
+    plan.next_steps();
+    plan.started(&id("a"), Incarnation(1), 0);
+    assert_eq!(plan.next_steps(), [start("b", 1)]);
+    fail_and_wait(&mut plan, "a", 1);
+    assert_eq!(plan.next_steps(), [stop("b", 1)], "what b waits for may never come");
+    assert!(!plan.started(&id("b"), Incarnation(1), 0), "nobody wants it any more");
+    plan.stopped(&id("b"), Incarnation(1));
+    assert_eq!(plan.next_steps(), [start("a", 2)]);
+}
+
+#[test]
+fn a_temporary_child_goes_down_with_its_siblings_and_does_not_come_back() {
+    let mut plan = Plan::new(Strategy::OneForAll, Exhaustion::Park);
+    plan.add(child("a")).unwrap();
+    plan.add(NewChild { restart: Restart::Temporary, ..child("once") }).unwrap();
+    plan.next_steps();
+    plan.started(&id("a"), Incarnation(1), 0);
+    plan.next_steps();
+    plan.started(&id("once"), Incarnation(1), 0);
+    fail_and_wait(&mut plan, "a", 1);
+    assert_eq!(plan.next_steps(), [stop("once", 1)]);
+    assert_eq!(plan.stopped(&id("once"), Incarnation(1)), [Step::Rest(id("once"))]);
+    assert_eq!(plan.next_steps(), [start("a", 2)]);
+    plan.started(&id("a"), Incarnation(2), 0);
+    assert_eq!(plan.next_steps(), []);
+}
+
+#[test]
+fn a_child_that_is_being_removed_takes_no_other_wish() {
+    let mut plan = running(Strategy::OneForOne, Exhaustion::Park, &["a"]);
+    plan.remove(&id("a")).unwrap();
+    assert_eq!(plan.next_steps(), [stop("a", 1)]);
+    assert_eq!(plan.add(child("a")), Err(PlanError::Leaving(id("a"))));
+    assert_eq!(plan.restart_child(&id("a")), Err(PlanError::Leaving(id("a"))));
+    assert_eq!(plan.unpark(&id("a")), Err(PlanError::Leaving(id("a"))));
+    assert_eq!(plan.stop_child(&id("a")), Ok(Vec::new()));
+    assert_eq!(plan.stopped(&id("a"), Incarnation(1)), [Step::Forget(id("a"))]);
+}
+
+#[test]
+fn whoever_backs_off_or_is_parked_is_removed_at_once() {
+    let mut plan = running(Strategy::OneForOne, Exhaustion::Park, &["a"]);
+    plan.ended(&id("a"), Incarnation(1), crash(), 0, 0);
+    assert_eq!(plan.remove(&id("a")), Ok(vec![Step::Forget(id("a"))]));
+    plan.backoff_over(&id("a"), Incarnation(1));
+    assert_eq!(plan.next_steps(), []);
+    plan.add(NewChild { policy: no_restarts(), ..child("a") }).unwrap();
+    plan.next_steps();
+    plan.ended(&id("a"), Incarnation(1), crash(), 0, 0);
+    assert_eq!(plan.remove(&id("a")), Ok(vec![Step::Forget(id("a"))]));
 }
