@@ -30,7 +30,7 @@ pub struct Story {
 /// One reason in a score: the score is Σ value·weight, the weights sum to 1, values are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScorePart {
-    /// `velocity`, `coverage`, `rank`, `freshness` or `niche_fit`.
+    /// `velocity`, `acceleration`, `coverage`, `rank`, `freshness`, `niche_fit` or `competition`.
     pub part: String,
     /// How strong this reason is, in [0, 1].
     pub value: f64,
@@ -65,4 +65,79 @@ pub struct Topic {
     pub why: Vec<ScorePart>,
     /// Its stories, the richest first.
     pub stories: Vec<Story>,
+}
+
+/// What a source is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRole {
+    /// Its stories may become videos.
+    Source,
+    /// It only shows what others have covered; its stories are never told.
+    Competitor,
+}
+
+/// One item of a source as one look at it showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The item's id ([`Story::id`]).
+    pub story: String,
+    /// The name (title) of the source it stood in ([`Story::source`]).
+    pub source: String,
+    /// Its title at that time.
+    pub title: String,
+    /// When it was published, as the source says.
+    pub published: Timestamp,
+    /// Its place in the source, 1 for the first.
+    pub rank: u32,
+    /// How often it had been viewed, if the source says.
+    pub views: Option<u64>,
+}
+
+/// One look at one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// The source, as its sightings name it.
+    pub source: String,
+    /// What the source is read for.
+    pub role: SourceRole,
+    /// What stood in it, in its order.
+    pub sightings: Vec<Sighting>,
+}
+
+/// A topic as the trends list shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrendRow {
+    /// The topic's key.
+    pub topic: String,
+    /// The clearest of its stories' titles.
+    pub title: String,
+    /// The source that had it first.
+    pub source: String,
+    /// All sources that have it, sorted.
+    pub sources: Vec<String>,
+    /// How promising it is, in [0, 1]: Σ value·weight of `why`. An estimate, not a measured
+    /// frequency; the back-test says how far it can be trusted.
+    pub viral_score: f64,
+    /// How much competitors and the channel itself have covered it, in [0, 1].
+    pub competition_level: f64,
+    /// Views an hour now, all stories together; none when no source says views.
+    pub velocity: Option<f64>,
+    /// How much the velocity changes an hour, in views per hour per hour; none with fewer than
+    /// three looks.
+    pub acceleration: Option<f64>,
+    /// When it was first seen; when its first story was published, where no look is stored.
+    pub first_detected: Timestamp,
+    /// When its growth is expected to be fastest, or was; none when there is too little to tell.
+    pub peak_prediction: Option<Timestamp>,
+    /// Hours in which its growth halves once it is past its peak; none when it is not.
+    pub decay_half_life_hours: Option<f64>,
+    /// The parts of the score.
+    pub why: Vec<ScorePart>,
+    /// The parts of `why` about which the sources say nothing: their value is 0.5.
+    pub unknown: Vec<String>,
+    /// Whether the channel has made a video of it.
+    pub used: bool,
 }
