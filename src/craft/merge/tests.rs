@@ -88,24 +88,3 @@ fn only_the_newest_stories_are_compared() {
     let told: usize = merge(&told_twice(), &rule).iter().map(|group| group.stories.len()).sum();
     assert_eq!(told, 2);
 }
-
-#[test]
-fn explore() {
-    use crate::adapters::offline::feeds::{FeedSource, read_all};
-    for niche in ["spaceflight", "kitchen-science"] {
-        let mut files: Vec<_> = std::fs::read_dir(format!("data/samples/{niche}"))
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
-        files.sort();
-        let sources: Vec<_> = files.into_iter().map(FeedSource::File).collect();
-        let harvest = read_all(&sources);
-        for g in merge(&harvest.stories, &MergeRule::default()) {
-            println!(
-                "{} <= {:?}",
-                g.title,
-                g.stories.iter().map(|s| s.id.rsplit('/').next().unwrap()).collect::<Vec<_>>()
-            );
-        }
-    }
-}
