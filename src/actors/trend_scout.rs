@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::messages::StageJob;
 use super::stage_work::{LoggedBy, StageTools, StageWork, to_json};
-use crate::craft::choose::{Wish, choose, rank};
+use crate::craft::choose::{Material, Wish, choose, rank};
 use crate::domain::artifact::StageOutput;
 use crate::domain::channel::UsedTopic;
 use crate::domain::command::{Finding, StageSuccess};
@@ -78,8 +78,9 @@ impl StageWork for TrendScout {
             (tools.ticks)(Tick::SourceProblem { channel, message });
         }
         control.check()?;
+        let used = told(&job.used_topics);
         let topics =
-            rank(&harvest.stories, harvest.as_of, &tools.profile.niche, &told(&job.used_topics));
+            rank(&Material::of(&harvest.stories, harvest.as_of, &tools.profile.niche, &used));
         let wish = Wish { content_type: job.content_type, topic: job.requested_topic.as_deref() };
         let topic = choose(&topics, &wish)?;
         let artifact = tools.artifacts.put(TOPIC_FILE, to_json(TOPIC_FILE, topic)?).await?;

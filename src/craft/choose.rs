@@ -2,16 +2,22 @@
 //!
 //! Architecture invariant: pure; a story that the channel has told is never ranked again.
 
-use super::merge::{MergeRule, merge, not_told_before};
-use super::scoring::{ScoreBasis, score};
+use super::competition::Coverage;
+use super::meaning::{BUILT_IN, Meanings};
+use super::merge::{MergeRule, merge_by, told_before};
+use super::momentum::Histories;
+use super::scoring::{Evidence, ScoreBasis, score_with};
 use super::terms::terms;
 use crate::domain::failure::Failure;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::trend::{Story, Topic, TopicProfile};
+use crate::domain::trend::{Poll, Story, Topic, TopicProfile};
 use crate::domain::workflow::ContentType;
 
 /// Hours after which a story's freshness has halved.
 const HALF_LIFE_HOURS: f64 = 72.0;
+
+/// When stories count as one.
+pub(super) const RULE: MergeRule = MergeRule::STANDARD;
 
 /// The code of the failure when every topic has been used.
 pub const NO_TOPIC_LEFT: &str = "no_topic_left";
@@ -25,13 +31,62 @@ pub struct Wish<'a> {
     pub topic: Option<&'a str>,
 }
 
-/// The topics of `stories` that are not among `told`, the most promising first.
+/// What topics are made of, and all that is known about them.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// The stories that may be told.
+    pub stories: &'a [Story],
+    /// The time that counts as now.
+    pub as_of: Timestamp,
+    /// What the channel is about, in words.
+    pub niche: &'a str,
+    /// The topics that the channel has told.
+    pub told: &'a [TopicProfile],
+    /// Stories of competitors, never to be told; may be empty.
+    pub competitors: &'a [Story],
+    /// Earlier looks at the sources; may be empty.
+    pub polls: &'a [Poll],
+    /// What the texts mean.
+    pub meanings: &'a Meanings,
+}
+
+impl<'a> Material<'a> {
+    /// Stories after a single look, without competitors, compared by the built-in embedder.
+    #[must_use]
+    pub fn of(
+        stories: &'a [Story],
+        as_of: Timestamp,
+        niche: &'a str,
+        told: &'a [TopicProfile],
+    ) -> Self {
+        let (competitors, polls, meanings) = (&[], &[], &BUILT_IN);
+        Self { stories, as_of, niche, told, competitors, polls, meanings }
+    }
+
+    pub(super) fn basis(&self) -> ScoreBasis {
+        let niche = self.niche.to_owned();
+        ScoreBasis { as_of: self.as_of, half_life_hours: HALF_LIFE_HOURS, niche }
+    }
+
+    pub(super) fn evidence<'e>(&self, histories: &'e Histories) -> Evidence<'e>
+    where
+        'a: 'e,
+    {
+        let coverage = Coverage { competitors: self.competitors, told: self.told };
+        Evidence { histories, coverage, meanings: self.meanings }
+    }
+}
+
+/// The topics of `material` that the channel has not told, the most promising first.
 #[must_use]
-pub fn rank(stories: &[Story], as_of: Timestamp, niche: &str, told: &[TopicProfile]) -> Vec<Topic> {
-    let rule = MergeRule::default();
-    let groups = not_told_before(merge(stories, &rule), told, &rule);
-    let basis = ScoreBasis { as_of, half_life_hours: HALF_LIFE_HOURS, niche: niche.to_owned() };
-    score(&groups, &basis)
+pub fn rank(material: &Material<'_>) -> Vec<Topic> {
+    let groups = merge_by(material.stories, &RULE, material.meanings);
+    let told = told_before(&groups, material.told, &RULE, material.meanings);
+    let left: Vec<_> =
+        groups.into_iter().zip(told).filter(|(_, told)| !told).map(|(group, _)| group).collect();
+    let histories = Histories::of(material.polls, material.as_of);
+    let scored = score_with(&left, &material.basis(), &material.evidence(&histories));
+    scored.into_iter().map(|scored| scored.topic).collect()
 }
 
 /// The best of `topics` for `wish`.
@@ -55,8 +110,8 @@ pub fn choose<'a>(topics: &'a [Topic], wish: &Wish<'_>) -> Result<&'a Topic, Fai
 
 /// The score without what depends on the day.
 fn timeless(topic: &Topic) -> f64 {
-    let lasting =
-        topic.why.iter().filter(|part| part.part != "freshness" && part.part != "velocity");
+    const OF_THE_DAY: [&str; 3] = ["freshness", "velocity", "acceleration"];
+    let lasting = topic.why.iter().filter(|part| !OF_THE_DAY.contains(&part.part.as_str()));
     lasting.map(|part| part.value * part.weight).sum()
 }
 

@@ -2,14 +2,19 @@
 //!
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
+pub mod backtest;
 pub mod captions;
 pub mod choose;
+pub mod competition;
+pub mod embedding;
 pub mod feedtext;
 pub mod film;
 pub mod headings;
 pub mod layout;
 pub mod markdown;
+pub mod meaning;
 pub mod merge;
+pub mod momentum;
 pub mod music;
 pub mod music_voice;
 pub mod numbers;
@@ -22,10 +27,12 @@ pub mod scoring;
 pub mod sentences;
 pub mod similarity;
 pub mod speakable;
+pub mod subject;
 pub mod svg;
 pub mod terms;
 pub mod thumbnail;
 pub mod titles;
 pub mod tone;
+pub mod trend_rows;
 pub mod typeset;
 pub mod writer;

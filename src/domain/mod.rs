@@ -13,6 +13,7 @@ pub mod audit;
 pub mod channel;
 pub mod command;
 pub mod decide;
+pub mod embedding;
 pub mod event;
 pub mod failure;
 pub mod ids;

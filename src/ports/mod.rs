@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 pub mod clock;
+pub mod embedder;
 pub mod execution_log;
 pub mod job;
 pub mod picture;

@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod child;
+pub mod embedder;
 pub mod feeds;
 pub mod fonts;
 pub mod images;

@@ -6,7 +6,7 @@ use super::ByChannel;
 use crate::actors::trend_scout::told;
 use crate::cli::output::{CliError, Exit};
 use crate::cli::run::ChannelSetup;
-use crate::craft::choose::rank;
+use crate::craft::choose::{Material, rank};
 use crate::domain::ids::{ChannelName, CommandId, WorkflowId};
 use crate::domain::stage::StageState;
 use crate::domain::workflow::Workflow;
@@ -119,7 +119,8 @@ async fn standing(fold: &Fold, setup: &ChannelSetup) -> Result<Standing, CliErro
             .at(format!("channel {}", profile.name))
             .remedy("check the [[channel.trends]] of the config with `ytempire config check`")
     })?;
-    let topics = rank(&harvest.stories, harvest.as_of, &profile.niche, &told(&state.topics));
+    let used = told(&state.topics);
+    let topics = rank(&Material::of(&harvest.stories, harvest.as_of, &profile.niche, &used));
     Ok(Standing { round, workflow, has_topic: !topics.is_empty() })
 }
 
