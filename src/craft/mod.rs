@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
+pub mod audience;
 pub mod captions;
 pub mod choose;
 pub mod feedtext;
@@ -18,6 +19,7 @@ pub mod palette;
 pub mod readability;
 pub mod release;
 pub mod scoring;
+pub mod script_view;
 pub mod sentences;
 pub mod similarity;
 pub mod speakable;
@@ -26,5 +28,6 @@ pub mod terms;
 pub mod thumbnail;
 pub mod titles;
 pub mod tone;
+pub mod topic_match;
 pub mod typeset;
 pub mod writer;

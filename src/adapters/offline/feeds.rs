@@ -208,4 +208,6 @@ fn refused(place: &str, refusal: Refusal) -> FeedError {
 #[cfg(test)]
 mod sample_tests;
 #[cfg(test)]
+mod script_tests;
+#[cfg(test)]
 mod tests;
