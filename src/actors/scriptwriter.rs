@@ -12,7 +12,7 @@ use crate::domain::artifact::{Digest, StageOutput};
 use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WorkflowId;
-use crate::domain::script::{Script, SentenceKind};
+use crate::domain::script::{Script, SentenceKind, Style};
 use crate::domain::stage::StageName;
 use crate::domain::trend::Topic;
 use crate::gpu::broker::Need;
@@ -76,6 +76,8 @@ impl StageWork for Scriptwriter {
         let topic: Topic = parse_input(TOPIC_FILE, &bytes)?;
         let brief = ScriptBrief {
             topic,
+            related: Vec::new(),
+            style: Style::default(),
             profile: (*tools.profile).clone(),
             used_sentences: job.used_sentences.clone(),
             seed: seed_of(job.ticket.workflow, job.ticket.take.0),

@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: no clock, no file, no socket, no actor; fonts and stories are handed in.
 
+pub mod audience;
 pub mod backtest;
 pub mod captions;
 pub mod choose;
@@ -24,6 +25,7 @@ pub mod palette;
 pub mod readability;
 pub mod release;
 pub mod scoring;
+pub mod script_view;
 pub mod sentences;
 pub mod similarity;
 pub mod speakable;
@@ -33,6 +35,7 @@ pub mod terms;
 pub mod thumbnail;
 pub mod titles;
 pub mod tone;
+pub mod topic_match;
 pub mod trend_rows;
 pub mod typeset;
 pub mod writer;

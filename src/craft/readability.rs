@@ -1,5 +1,7 @@
 //! How hard a text is to follow, and how long it takes to say.
 
+use crate::domain::script::Script;
+
 /// Syllables of an English word, by its vowel groups; at least 1 for a word with a letter.
 #[must_use]
 pub fn syllables(word: &str) -> usize {
@@ -53,27 +55,65 @@ pub fn text_syllables(text: &str) -> usize {
     text.split(|c: char| c.is_whitespace() || c == '-').map(syllables).sum()
 }
 
-/// The Flesch–Kincaid grade level (Kincaid et al. 1975): 0.39·words/sentences +
-/// 11.8·syllables/words − 15.59. `None` for a text without words.
+/// What the grade of a text is computed from; counts of several texts add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TextCount {
+    /// Sentences that have a word.
+    pub sentences: u32,
+    /// Words, which are what has a syllable.
+    pub words: u32,
+    /// Syllables.
+    pub syllables: u32,
+}
+
+impl TextCount {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            sentences: self.sentences + other.sentences,
+            words: self.words + other.words,
+            syllables: self.syllables + other.syllables,
+        }
+    }
+
+    /// The Flesch–Kincaid grade level (Kincaid et al. 1975): 0.39·words/sentences +
+    /// 11.8·syllables/words − 15.59. `None` for a text without words.
+    #[must_use]
+    pub fn grade(self) -> Option<f64> {
+        if self.words == 0 {
+            return None;
+        }
+        let words_per_sentence = f64::from(self.words) / f64::from(self.sentences);
+        let syllables_per_word = f64::from(self.syllables) / f64::from(self.words);
+        Some(0.39 * words_per_sentence + 11.8 * syllables_per_word - 15.59)
+    }
+}
+
+/// Counts one sentence.
+#[must_use]
+pub fn count(sentence: &str) -> TextCount {
+    let counted: Vec<usize> =
+        sentence.split_whitespace().map(syllables).filter(|count| *count > 0).collect();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    TextCount {
+        sentences: u32::from(!counted.is_empty()),
+        words: number(counted.len()),
+        syllables: number(counted.iter().sum::<usize>()),
+    }
+}
+
+/// The grade of a text given as sentences; see [`TextCount::grade`].
 #[must_use]
 pub fn flesch_kincaid_grade<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Option<f64> {
-    let (mut sentence_count, mut words, mut syllable_count) = (0_u32, 0_u32, 0_u32);
-    for sentence in sentences {
-        let counted: Vec<usize> =
-            sentence.split_whitespace().map(syllables).filter(|count| *count > 0).collect();
-        if counted.is_empty() {
-            continue;
-        }
-        sentence_count += 1;
-        words += u32::try_from(counted.len()).unwrap_or(u32::MAX);
-        syllable_count += u32::try_from(counted.iter().sum::<usize>()).unwrap_or(u32::MAX);
-    }
-    if words == 0 {
-        return None;
-    }
-    let words_per_sentence = f64::from(words) / f64::from(sentence_count);
-    let syllables_per_word = f64::from(syllable_count) / f64::from(words);
-    Some(0.39 * words_per_sentence + 11.8 * syllables_per_word - 15.59)
+    sentences.into_iter().map(count).fold(TextCount::default(), TextCount::plus).grade()
+}
+
+/// The grade of a script as it is heard: numbers and abbreviations count as the words they are
+/// read in. 0 for a script without words.
+#[must_use]
+pub fn script_grade(script: &Script) -> f64 {
+    flesch_kincaid_grade(script.sentences().map(|(_, said)| said.spoken.as_str())).unwrap_or(0.0)
 }
 
 #[cfg(test)]

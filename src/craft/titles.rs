@@ -1,5 +1,9 @@
 //! What is said about a video: its title, description and tags.
 
+pub mod honest;
+
+use std::collections::BTreeSet;
+
 use super::headings::shortened;
 use crate::domain::script::{Script, SentenceKind};
 use crate::domain::trend::{Story, Topic};
@@ -13,10 +17,11 @@ pub const MAX_DESCRIPTION: usize = 5_000;
 /// The line that the chapter list takes the place of.
 pub const CHAPTERS: &str = "{chapters}";
 
-/// The topic's own title, cleaned: no shouting, no full stop, no name of the source behind it.
+/// The topic's own title, cleaned: no bait, no claim that no text makes, no shouting, no full stop,
+/// no name of the source behind it.
 #[must_use]
 pub fn title(topic: &Topic) -> String {
-    let mut title = without_brackets(&topic.title);
+    let mut title = without_brackets(&honest::honest_title(&topic.title, &topic.stories));
     for story in &topic.stories {
         for joint in [" - ", " | ", " – ", " — "] {
             let behind = format!("{joint}{}", story.source);
@@ -30,6 +35,7 @@ pub fn title(topic: &Topic) -> String {
     if letters > 8 && capitals * 10 > letters * 8 {
         title = sentence_case(&title);
     }
+    title = honest::without_shouting(&title, &topic.stories);
     let calm = title.trim().trim_end_matches(['.', '!']).to_owned();
     shortened(&calm, MAX_TITLE)
 }
@@ -47,36 +53,29 @@ fn without_brackets(text: &str) -> String {
     text.replace('<', "‹").replace('>', "›")
 }
 
-/// The description: what it is about in two sentences, the chapters' place, the sources, where
-/// to check them, and how it was made (`credits`).
+/// The description: its first two lines say what it is about, in the words of the script; then the
+/// chapters' place, the sources that are told (`told`), where to check them, and how it was made
+/// (`credits`).
 #[must_use]
-pub fn description(script: &Script, topic: &Topic, credits: &str) -> String {
-    let told = script.sentences().filter(|(_, sentence)| sentence.kind == SentenceKind::Source);
-    let summary: Vec<&str> = told.take(2).map(|(_, sentence)| sentence.text.as_str()).collect();
-    let mut lines = vec![summary.join(" "), String::new(), CHAPTERS.to_owned(), String::new()];
-    lines.push("Sources:".to_owned());
-    lines.extend(told_stories(script, topic).map(|story| {
+pub fn description(script: &Script, told: &[&Story], credits: &str) -> String {
+    let sources = script.sentences().filter(|(_, sentence)| sentence.kind == SentenceKind::Source);
+    let mut lines: Vec<String> =
+        sources.take(2).map(|(_, sentence)| sentence.text.clone()).collect();
+    lines.extend([String::new(), CHAPTERS.to_owned(), String::new(), "Sources:".to_owned()]);
+    lines.extend(told.iter().map(|story| {
         let place = story.url.as_ref().map(|url| format!(" {url}")).unwrap_or_default();
         format!("- {} ({}){place}", story.title, story.source)
     }));
-    let mut works: Vec<&str> =
-        told_stories(script, topic).filter_map(|story| story.reference.as_deref()).collect();
-    works.sort_unstable();
-    works.dedup();
+    let works: BTreeSet<&str> =
+        told.iter().filter_map(|story| story.reference.as_deref()).collect();
     if !works.is_empty() {
+        let works: Vec<&str> = works.into_iter().collect();
         lines.push(format!("Check it in: {}", works.join(" ")));
     }
     let end = format!("\n\n{credits}");
     let room = MAX_DESCRIPTION.saturating_sub(end.len() + 8);
     let body = cut_to_bytes(&without_brackets(&lines.join("\n")), room);
     format!("{body}{}", without_brackets(&end))
-}
-
-/// The stories of the topic of which the script tells something, the richest first.
-fn told_stories<'a>(script: &'a Script, topic: &'a Topic) -> impl Iterator<Item = &'a Story> {
-    topic.stories.iter().filter(|story| {
-        script.sentences().any(|(_, sentence)| sentence.source.as_ref() == Some(&story.id))
-    })
 }
 
 /// Whole lines of `text` up to `most` bytes.
@@ -94,11 +93,12 @@ fn cut_to_bytes(text: &str, most: usize) -> String {
     cut
 }
 
-/// The stories' own tags, each once, those of several stories first.
+/// The stories' own tags, each once, those of several stories first. One with a space counts two
+/// characters more, as the platform quotes it.
 #[must_use]
-pub fn tags(topic: &Topic) -> Vec<String> {
+pub fn tags<'a>(stories: impl IntoIterator<Item = &'a Story>) -> Vec<String> {
     let mut counted: Vec<(String, usize)> = Vec::new();
-    for tag in topic.stories.iter().flat_map(|story| &story.tags) {
+    for tag in stories.into_iter().flat_map(|story| &story.tags) {
         let clean = tag.replace(['<', '>', ',', '"', '\n'], " ");
         let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
         if clean.is_empty() {
@@ -113,10 +113,12 @@ pub fn tags(topic: &Topic) -> Vec<String> {
     let mut tags = Vec::new();
     let mut length = 0;
     for (tag, _) in counted {
-        length += tag.chars().count() + 1;
-        if length > MAX_TAGS {
-            break;
+        let quotes = if tag.contains(' ') { 2 } else { 0 };
+        let longer = length + tag.chars().count() + quotes + 1;
+        if longer > MAX_TAGS {
+            continue;
         }
+        length = longer;
         tags.push(tag);
     }
     tags
@@ -150,7 +152,7 @@ mod tests {
 
     #[test]
     fn titles_are_calm_short_and_free_of_angle_brackets() {
-        assert_eq!(title(&topic("SHOCKING NEWS ABOUT SALT!!!", &[])), "Shocking news about salt");
+        assert_eq!(title(&topic("GREAT NEWS ABOUT SALT!!!", &[])), "Great news about salt");
         assert_eq!(title(&topic("Salt <b> - The Paper", &[])), "Salt ‹b›");
         let long = title(&topic(&"very ".repeat(60), &[]));
         assert!(long.chars().count() <= MAX_TITLE);
@@ -158,9 +160,9 @@ mod tests {
 
     #[test]
     fn tags_are_unique_and_fit() {
-        assert_eq!(tags(&topic("t", &["Moon", "moon", "a, b"])), ["Moon", "a b"]);
+        assert_eq!(tags(&topic("t", &["Moon", "moon", "a, b"]).stories), ["Moon", "a b"]);
         let many: Vec<String> = (0..200).map(|n| format!("tag number {n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(tags(&topic("t", &many)).join(",").chars().count() <= MAX_TAGS);
+        assert!(tags(&topic("t", &many).stories).join(",").chars().count() <= MAX_TAGS);
     }
 }

@@ -43,10 +43,10 @@ impl Tone {
     fn openings(self) -> [&'static str; 4] {
         match self {
             Self::Calm => [
-                "Take a minute, and let this story unfold.",
+                "Take your time, and let this unfold.",
                 "Here is a story to slow down for.",
                 "Let us look at this one quietly.",
-                "Settle in for a short story.",
+                "Settle in for this one.",
             ],
             Self::Curious => [
                 "Have you ever wondered about this?",
@@ -57,8 +57,8 @@ impl Tone {
             Self::Energetic => [
                 "Ready? This is a good one.",
                 "Here we go, straight into it.",
-                "One minute, one great story. Go!",
-                "Hold on, because this moves fast.",
+                "One great story. Here it comes!",
+                "Hold on, here it comes.",
             ],
             Self::Warm => [
                 "Hello, and it is good to have you here.",
@@ -74,9 +74,9 @@ impl Tone {
             ],
             Self::Plain => [
                 "Here is today's story.",
-                "This is the story in one minute.",
+                "This is the story.",
                 "Let us begin.",
-                "Here is one story, told briefly.",
+                "Here is what there is to tell.",
             ],
         }
     }
@@ -85,7 +85,7 @@ impl Tone {
         match self {
             Self::Calm => [
                 "Thank you for taking the time.",
-                "Until the next quiet minute.",
+                "Until the next quiet moment.",
                 "Thank you for listening.",
                 "More stories when you are ready.",
             ],
@@ -111,11 +111,11 @@ impl Tone {
                 "And now you know.",
                 "Use this knowledge wisely, or at dinner.",
                 "Make of that what you will.",
-                "It could always be a longer story.",
+                "It could always have been longer.",
             ],
             Self::Plain => [
                 "Thank you for watching.",
-                "That was today's story.",
+                "That was it for today.",
                 "See you in the next video.",
                 "The sources are in the description.",
             ],
@@ -133,30 +133,6 @@ impl Tone {
     pub fn sign_off(self, seed: u64) -> &'static str {
         pick(&self.sign_offs(), seed / 7)
     }
-}
-
-/// A line between two sources on the same subject.
-#[must_use]
-pub fn turn_to_another_source(seed: u64) -> &'static str {
-    const LINES: [&str; 5] = [
-        "There is another side to this story.",
-        "One more part of the story deserves a place here.",
-        "And there is more to tell.",
-        "But the story goes on.",
-        "That is not quite all.",
-    ];
-    pick(&LINES, seed / 3)
-}
-
-/// A line after a hook that was taken from the middle of a story.
-#[must_use]
-pub fn back_to_the_beginning(seed: u64) -> &'static str {
-    const LINES: [&str; 3] = [
-        "But let us start at the beginning.",
-        "To see how it came to that, go back a little.",
-        "First, how it began.",
-    ];
-    pick(&LINES, seed / 5)
 }
 
 fn pick(lines: &[&'static str], seed: u64) -> &'static str {

@@ -7,24 +7,33 @@
 //! from anywhere but its stories.
 
 mod brief_cut;
+mod cues;
+mod draft;
+mod leaning;
 mod material;
+mod own_lines;
+mod plan;
+mod repair;
 mod scenes;
 mod select;
+mod stories;
 
 use std::collections::BTreeSet;
 
+use super::audience::Audience;
 use super::pace::Pace;
-use super::similarity::overlap;
+use super::readability::count;
 use super::speakable::speakable;
 use super::terms::terms;
 use super::titles;
-use super::tone::{Tone, back_to_the_beginning, turn_to_another_source};
 use crate::domain::failure::Failure;
-use crate::domain::script::{Script, Sentence, SentenceKind};
-use crate::domain::trend::Topic;
-use material::{Piece, pieces};
+use crate::domain::script::{Script, Sentence, SentenceKind, Style};
+use crate::domain::trend::{Story, Topic};
+use draft::Draft;
+use material::{Piece, Reading, Said};
 use scenes::Line;
-use select::{Worth, settle, shorten};
+use select::{Worth, choose};
+use stories::Told;
 
 /// What [`Script::writer`] says.
 pub const WRITER: &str = "extractive writer (no language model)";
@@ -36,25 +45,27 @@ pub const BUILT_IN_CREDITS: &str = "How this was made: every sentence about the 
 
 /// Below this many seconds there is no room for opening and sign-off.
 const FULL_LENGTH_FROM: f64 = 20.0;
-/// Where in the permitted range of length we aim, from 0 (shortest) to 1 (longest).
-const AIM: f64 = 0.8;
-/// Sentences with more of their words in common say the same.
-const SAYS_THE_SAME: f64 = 0.6;
-/// The same for sentences of less than six telling words.
-const SAYS_THE_SAME_BRIEFLY: f64 = 0.8;
+/// How far a script may be from the length it was asked for, as a part of it.
+pub const TOLERANCE: f64 = 0.1;
 
 /// What a script is written from.
 #[derive(Debug, Clone)]
 pub struct WriterBrief<'a> {
     /// The topic; its first story is the backbone.
     pub topic: &'a Topic,
+    /// Stories on other topics of the same niche, the closest first: told as further chapters when
+    /// the topic's own do not suffice.
+    pub related: &'a [Story],
+    /// Which plan the narrative follows.
+    pub style: Style,
     /// The channel's tone in words, for example "calm and precise".
     pub tone: &'a str,
-    /// For whom, in words, for example "children".
+    /// For whom, in words, for example "children"; see [`Audience::of`] for what is understood.
     pub audience: &'a str,
     /// BCP 47 language of the stories.
     pub language: &'a str,
-    /// Shortest and longest length of the narration in seconds, pauses included.
+    /// Shortest and longest length of the narration in seconds, pauses included; the middle is
+    /// aimed at. [`around`] gives the range for one length.
     pub seconds: (f64, f64),
     /// Fewest and most scenes; fewer where there is not enough to say.
     pub scenes: (usize, usize),
@@ -73,12 +84,12 @@ pub struct WriterBrief<'a> {
 pub enum WriterError {
     /// The stories do not have enough sentences that can be told.
     #[error(
-        "the stories on {topic:?} give {found_s:.0} s of narration, and {wanted_s:.0} s are wanted: choose another topic, add sources, or shorten video_length"
+        "the stories on {topic:?} give {found_s:.0} s of narration, and {wanted_s:.0} s are wanted: choose another topic, add sources, or ask for a shorter video"
     )]
     NotEnoughText {
         /// The topic's title.
         topic: String,
-        /// Seconds that can be told.
+        /// Seconds that can be told at the most.
         found_s: f64,
         /// Seconds that are wanted at the least.
         wanted_s: f64,
@@ -112,21 +123,47 @@ pub fn write(brief: &WriterBrief<'_>) -> Result<Script, WriterError> {
         full_lines(brief)?
     };
     let total = narration_seconds(&lines, brief.scenes.0, &brief.pace);
-    let count = scene_count(lines.len(), total, brief.scenes);
+    let scene_count = scene_count(lines.len(), total, brief.scenes);
     let title = titles::title(brief.topic);
-    let known: Vec<String> =
-        brief.topic.stories.iter().map(|story| story.text.to_lowercase()).collect();
-    let scenes = scenes::scenes(scenes::divide(&lines, count), &title, &known.join("\n\n"));
+    let known: Vec<String> = brief.stories().map(|story| story.text.to_lowercase()).collect();
+    let scenes = scenes::scenes(scenes::divide(&lines, scene_count), &title, &known.join("\n\n"));
     let mut script = Script {
         title,
         description: String::new(),
-        tags: titles::tags(brief.topic),
+        tags: Vec::new(),
         scenes,
         language: brief.language.to_owned(),
         writer: WRITER.to_owned(),
     };
-    script.description = titles::description(&script, brief.topic, brief.credits);
+    let told: Vec<&Story> = brief.stories().filter(|story| tells(&script, story)).collect();
+    script.tags = titles::tags(told.iter().copied());
+    script.description = titles::description(&script, &told, brief.credits);
     Ok(script)
+}
+
+fn tells(script: &Script, story: &Story) -> bool {
+    script.sentences().any(|(_, said)| said.source.as_ref() == Some(&story.id))
+}
+
+impl<'a> WriterBrief<'a> {
+    /// The stories of the topic, then the related ones.
+    fn stories(&self) -> impl Iterator<Item = &'a Story> {
+        self.topic.stories.iter().chain(self.related)
+    }
+}
+
+/// The range of length for a script of `seconds`: [`TOLERANCE`] to both sides.
+#[must_use]
+pub fn around(seconds: f64) -> (f64, f64) {
+    (seconds * (1.0 - TOLERANCE), seconds * (1.0 + TOLERANCE))
+}
+
+/// Fewest and most scenes for a script of `seconds`: a new picture every 8 to 12 seconds, every 15
+/// to 20 in long ones.
+#[must_use]
+pub fn scenes_for(seconds: f64) -> (usize, usize) {
+    let scenes = |each: f64| ((seconds / each).round() as usize).max(1);
+    if seconds <= 120.0 { (scenes(12.0), scenes(8.0)) } else { (scenes(20.0), scenes(15.0)) }
 }
 
 /// What the narration of `script` will take at `pace`, in seconds, pauses included.
@@ -163,22 +200,24 @@ fn own_line(text: &str, kind: SentenceKind, pace: &Pace) -> Line {
     let spoken = speakable(text);
     Line {
         seconds: pace.seconds(&spoken),
+        count: count(&spoken),
         sentence: Sentence { text: text.to_owned(), spoken, kind, source: None },
         leans: false,
         opens_paragraph: false,
     }
 }
 
-fn source_line(piece: &Piece, opens_paragraph: bool) -> Line {
+fn source_line(piece: &Piece, said: &Said, leans: bool, opens_paragraph: bool) -> Line {
     Line {
-        seconds: piece.seconds,
+        seconds: said.seconds,
+        count: said.count,
         sentence: Sentence {
-            text: piece.text.clone(),
-            spoken: piece.spoken.clone(),
+            text: said.text.clone(),
+            spoken: said.spoken.clone(),
             kind: SentenceKind::Source,
             source: Some(piece.source.clone()),
         },
-        leans: piece.leans,
+        leans,
         opens_paragraph,
     }
 }
@@ -191,148 +230,45 @@ fn not_enough(brief: &WriterBrief<'_>, found_s: f64) -> WriterError {
     }
 }
 
-/// Opening, the backbone story shortened to fit, a turn to the other sources, sign-off.
-fn full_lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
-    let pace = &brief.pace;
-    let tone = Tone::of(brief.tone);
-    let (least, most) = brief.seconds;
-    let aim = least + AIM * (most - least);
-    let told: Vec<Vec<Piece>> =
-        brief.topic.stories.iter().map(|story| pieces(story, pace, brief.used)).collect();
-    let worth = worth(brief);
-    let Some((backbone_at, hook)) = (0..told.len())
-        .find_map(|at| told.get(at).and_then(|pieces| hook(pieces, &worth)).map(|hook| (at, hook)))
-    else {
-        return Err(not_enough(brief, 0.0));
-    };
-    let Some(backbone) = told.get(backbone_at) else { return Err(not_enough(brief, 0.0)) };
-
-    let opening = own_line(tone.opening(brief.seed), SentenceKind::Opening, pace);
-    let sign_off = own_line(tone.sign_off(brief.seed), SentenceKind::SignOff, pace);
-    let turn = own_line(turn_to_another_source(brief.seed), SentenceKind::Connective, pace);
-    let back = own_line(back_to_the_beginning(brief.seed), SentenceKind::Connective, pace);
-
-    let subject: BTreeSet<String> =
-        brief.topic.stories.iter().flat_map(|story| terms(&story.title)).collect();
-    let others: Vec<&[Piece]> = told
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != backbone_at)
-        .map(|(_, pieces)| additions(pieces, backbone, &subject))
-        .filter(|additions| !additions.is_empty())
-        .collect();
-    // First with two sentences of another source, then with more of all of them, then with none.
-    let mut longest = 0.0_f64;
-    for (sources, each) in [(1, 2), (2, 2), (others.len(), 4), (others.len(), usize::MAX), (0, 0)] {
-        let added: Vec<&[Piece]> = others
-            .iter()
-            .take(sources)
-            .map(|pieces| pieces.get(..each.min(pieces.len())).unwrap_or_default())
-            .collect();
-        let mut frame = vec![opening.clone(), sign_off.clone()];
-        if hook > 0 {
-            frame.push(back.clone());
-        }
-        if added.iter().any(|pieces| !pieces.is_empty()) {
-            frame.push(turn.clone());
-        }
-        frame.extend(added.iter().flat_map(|pieces| pieces.iter()).map(|p| source_line(p, false)));
-        let room = aim - narration_seconds(&frame, brief.scenes.1, pace) - pace.sentence_pause;
-        let mut kept: BTreeSet<usize> = (0..backbone.len()).collect();
-        settle(&mut kept, backbone);
-        shorten(&mut kept, backbone, &worth, hook, (room, pace.sentence_pause));
-
-        let mut lines = vec![opening.clone()];
-        lines.extend(backbone_lines(backbone, &kept, hook, &back));
-        if added.iter().any(|pieces| !pieces.is_empty()) {
-            lines.push(turn.clone());
-            for pieces in &added {
-                let line = |(at, piece)| source_line(piece, at == 0);
-                lines.extend(pieces.iter().enumerate().map(line));
-            }
-        }
-        lines.push(sign_off.clone());
-        let total = narration_seconds(&lines, brief.scenes.1, pace);
-        if total >= least && total <= most {
-            return Ok(lines);
-        }
-        longest = longest.max(total);
-    }
-    Err(not_enough(brief, longest))
+fn reading<'a>(brief: &'a WriterBrief<'_>) -> Reading<'a> {
+    let sentence_words = Audience::of(brief.audience).sentence_words();
+    Reading { pace: &brief.pace, used: brief.used, sentence_words }
 }
 
 fn worth(brief: &WriterBrief<'_>) -> Worth {
-    let audience = brief.audience.to_lowercase();
-    let plain = ["child", "kid", "beginner", "young", "famil", "learner"];
     Worth {
         title_terms: terms(&brief.topic.title).into_iter().collect(),
-        plain: plain.iter().any(|word| audience.contains(word)),
+        audience: Audience::of(brief.audience),
+        style: brief.style,
+        aim: (brief.seconds.0 + brief.seconds.1) / 2.0,
     }
 }
 
-/// The sentence that a video begins with: the story's first when it stands alone and names the
-/// subject, else the strongest that does and after which nothing leans.
-fn hook(pieces: &[Piece], worth: &Worth) -> Option<usize> {
-    let fits = |at: usize| {
-        let Some(piece) = pieces.get(at) else { return false };
-        let names_subject = !piece.terms.is_disjoint(&worth.title_terms);
-        piece.stands_alone() && names_subject && piece.words() <= 34
-    };
-    if fits(0) {
-        return Some(0);
+/// The plan of the style, filled with as much of the stories as fits.
+fn full_lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
+    let (least, most) = brief.seconds;
+    let worth = worth(brief);
+    let Some(told) = Told::read(brief, &worth) else { return Err(not_enough(brief, 0.0)) };
+    let mut longest = 0.0_f64;
+    let mut nearest: Option<(f64, Vec<Line>)> = None;
+    for extent in told.extents() {
+        let draft = Draft::new(&told.pool, told.parts(brief.style, extent), brief);
+        let kept = choose(&draft, &worth);
+        let lines = draft.lines(&kept);
+        let scenes = scene_count(lines.len(), draft.sum(&kept).seconds, brief.scenes);
+        let total = narration_seconds(&lines, scenes, &brief.pace);
+        longest = longest.max(total);
+        let cost = worth.cost(&draft, &kept);
+        let fits = total >= least && total <= most;
+        if fits && nearest.as_ref().is_none_or(|(known, _)| cost < *known) {
+            let is_good = worth.fits(&draft, &kept);
+            nearest = Some((cost, lines));
+            if is_good {
+                break;
+            }
+        }
     }
-    let leaves_no_gap = |at: usize| pieces.get(at + 1).is_none_or(|next| !next.leans);
-    let strongest = (1..pieces.len())
-        .filter(|at| fits(*at) && leaves_no_gap(*at))
-        .max_by(|a, b| worth.of(*a, pieces).total_cmp(&worth.of(*b, pieces)));
-    // A story may begin beside its subject; its own beginning is still better than none.
-    strongest.or_else(|| pieces.first().filter(|piece| piece.stands_alone()).map(|_| 0))
-}
-
-/// The beginning of another source's story, as far as it hangs together, says something new and
-/// names the subject at once.
-fn additions<'a>(
-    pieces: &'a [Piece],
-    backbone: &[Piece],
-    subject: &BTreeSet<String>,
-) -> &'a [Piece] {
-    let begins_well = pieces
-        .first()
-        .is_some_and(|piece| piece.stands_alone() && !piece.terms.is_disjoint(subject));
-    if !begins_well {
-        return &[];
-    }
-    // A few words in common are soon most of a short sentence's.
-    let limit = |known: &Piece, piece: &Piece| {
-        let shorter = known.terms.len().min(piece.terms.len());
-        if shorter < 6 { SAYS_THE_SAME_BRIEFLY } else { SAYS_THE_SAME }
-    };
-    let is_new = |piece: &Piece| {
-        backbone.iter().all(|known| overlap(&known.terms, &piece.terms) < limit(known, piece))
-    };
-    let count = pieces.iter().take_while(|piece| piece.usable && is_new(piece)).count();
-    pieces.get(..count).unwrap_or_default()
-}
-
-/// The kept sentences in order, the hook first.
-fn backbone_lines(
-    backbone: &[Piece],
-    kept: &BTreeSet<usize>,
-    hook: usize,
-    back: &Line,
-) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut paragraph = None;
-    if hook > 0 {
-        lines.extend(backbone.get(hook).map(|piece| source_line(piece, false)));
-        lines.push(back.clone());
-    }
-    for at in kept.iter().filter(|at| hook == 0 || **at != hook) {
-        let Some(piece) = backbone.get(*at) else { continue };
-        lines.push(source_line(piece, paragraph != Some(piece.paragraph)));
-        paragraph = Some(piece.paragraph);
-    }
-    lines
+    nearest.map(|(_, lines)| lines).ok_or_else(|| not_enough(brief, longest))
 }
 
 #[cfg(test)]

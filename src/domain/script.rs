@@ -2,11 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What kind of video a script is for: which plan its narrative follows.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// Question, background, how it works, why it matters, what to remember.
+    #[default]
+    Educational,
+    /// The strongest surprise, then the story from its beginning, a turn, and the payoff.
+    Entertainment,
+    /// What, who and when; details; what followed; background (the inverted pyramid).
+    News,
+    /// The goal, why it is needed, the points in order, and a last check.
+    Tutorial,
+}
+
+impl Style {
+    /// All of them, in the order of their names.
+    pub const ALL: [Self; 4] =
+        [Self::Educational, Self::Entertainment, Self::News, Self::Tutorial];
+
+    /// Its name, as the API, the command line and the configuration write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Educational => "educational",
+            Self::Entertainment => "entertainment",
+            Self::News => "news",
+            Self::Tutorial => "tutorial",
+        }
+    }
+
+    /// The style of that name; `None` when there is none.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|style| style.name() == name)
+    }
+}
+
 /// Where a sentence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SentenceKind {
-    /// From a source story, selected and perhaps trimmed.
+    /// From a source story: selected, perhaps trimmed, split in two, or with its "he" named.
     Source,
     /// The channel's opening line.
     Opening,
@@ -66,5 +106,19 @@ impl Script {
         self.scenes.iter().enumerate().flat_map(|(index, scene)| {
             scene.sentences.iter().map(move |sentence| (index, sentence))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_is_read_as_it_is_written() {
+        for style in Style::ALL {
+            assert_eq!(Style::of_name(style.name()), Some(style));
+            assert_eq!(serde_json::to_value(style).unwrap(), style.name());
+        }
+        assert_eq!(Style::of_name("poem"), None);
     }
 }

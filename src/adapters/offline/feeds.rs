@@ -238,4 +238,6 @@ mod corpus_tests;
 #[cfg(test)]
 mod sample_tests;
 #[cfg(test)]
+mod script_tests;
+#[cfg(test)]
 mod tests;

@@ -27,6 +27,8 @@ impl TextModel for ExtractiveWriter {
         let (fewest, most) = profile.scenes;
         let order = WriterBrief {
             topic: &brief.topic,
+            related: &brief.related,
+            style: brief.style,
             tone: &profile.tone,
             audience: &profile.audience,
             language: &profile.language,

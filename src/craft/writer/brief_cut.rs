@@ -1,12 +1,12 @@
 //! Scripts of a few seconds: the strongest sentence that fits, and what follows it.
 
-use super::material::{Piece, first_clause, pieces};
+use super::material::{Piece, Said, read_story};
+use super::repair::first_clause;
 use super::scenes::Line;
 use super::{
-    WriterBrief, WriterError, narration_seconds, not_enough, own_line, source_line, worth,
+    WriterBrief, WriterError, narration_seconds, not_enough, own_line, reading, source_line, worth,
 };
 use crate::craft::similarity::sentence_digest;
-use crate::craft::speakable::speakable;
 use crate::craft::tone::Tone;
 use crate::domain::script::SentenceKind;
 
@@ -24,12 +24,13 @@ pub(super) fn lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
     let mut best: Option<(f64, Vec<Line>)> = None;
     let mut longest = 0.0_f64;
     for (place, story) in brief.topic.stories.iter().enumerate() {
-        let told = pieces(story, &brief.pace, brief.used);
+        let mut told = Vec::new();
+        read_story(&mut told, story, place, &reading(brief));
         for (at, piece) in
             told.iter().enumerate().filter(|(_, piece)| piece.stands_alone() && !piece.announces)
         {
             for opening in [Some(piece.clone()), clause(piece, brief)].into_iter().flatten() {
-                let whole = opening.text == piece.text;
+                let whole = opening.said.text == piece.said.text;
                 let follow = told.iter().skip(at + 1).take_while(|next| whole && next.usable);
                 let lines = fill(&opening, follow, &sign_off, brief);
                 let total = narration_seconds(&lines, 2, &brief.pace);
@@ -40,7 +41,7 @@ pub(super) fn lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
                 let named = opening.terms.intersection(&worth.title_terms).count().min(3) as f64;
                 let begins = if at == 0 { FIRST_SENTENCE } else { 0.0 };
                 let richest = if place == 0 { FIRST_STORY } else { 0.0 };
-                let value = worth.of(at, &told) + 1.5 * named + begins + richest;
+                let value = worth.of(piece) + 1.5 * named + begins + richest;
                 if total >= least && best.as_ref().is_none_or(|(known, _)| value > *known) {
                     best = Some((value, lines));
                 }
@@ -58,9 +59,9 @@ fn fill<'a>(
     brief: &WriterBrief<'_>,
 ) -> Vec<Line> {
     let most = brief.seconds.1;
-    let mut lines = vec![source_line(opening, true)];
+    let mut lines = vec![source_line(opening, &opening.said, false, true)];
     for next in follow {
-        lines.push(source_line(next, false));
+        lines.push(source_line(next, &next.said, next.leans, false));
         if narration_seconds(&lines, 2, &brief.pace) > most {
             lines.pop();
             break;
@@ -75,10 +76,9 @@ fn fill<'a>(
 
 /// The first clause of a sentence that is too long as a whole.
 fn clause(piece: &Piece, brief: &WriterBrief<'_>) -> Option<Piece> {
-    let text = first_clause(&piece.text)?;
+    let text = first_clause(&piece.said.text)?;
     if brief.used.contains(&sentence_digest(&text)) {
         return None;
     }
-    let spoken = speakable(&text);
-    Some(Piece { seconds: brief.pace.seconds(&spoken), spoken, text, ..piece.clone() })
+    Some(Piece { said: Said::new(text, &brief.pace), ..piece.clone() })
 }

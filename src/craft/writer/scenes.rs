@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::craft::headings::{MAX_HEADING, heading, neutral, shortened};
+use crate::craft::readability::TextCount;
 use crate::craft::terms::terms;
 use crate::domain::script::{Scene, Sentence, SentenceKind};
 
@@ -11,6 +12,7 @@ use crate::domain::script::{Scene, Sentence, SentenceKind};
 pub(super) struct Line {
     pub(super) sentence: Sentence,
     pub(super) seconds: f64,
+    pub(super) count: TextCount,
     /// It should stay with the line before.
     pub(super) leans: bool,
     /// A new paragraph of its source begins here.

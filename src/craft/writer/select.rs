@@ -1,104 +1,114 @@
-//! Which sentences of a story are told when not all of them can be.
+//! Which sentences are told when not all of them can be.
 //!
 //! Why it exists: a whole text hangs together; so we begin with all of it and take out what is
-//! missed least, together with everything that would then point at nothing, until it fits.
+//! missed least, together with everything that would then point at nothing, until it fits; then
+//! single sentences are exchanged until length and grade are right.
 
 use std::collections::BTreeSet;
 
+use super::draft::{Draft, Kept};
 use super::material::Piece;
+use crate::craft::audience::Audience;
+use crate::domain::script::Style;
 
-/// How much a sentence is worth telling.
+/// A tenth of the length beside the aim costs as much as this much worth of sentences.
+const TENTH_OFF: f64 = 6.0;
+/// Each grade beside the audience's range.
+const GRADE_OFF: f64 = 3.0;
+/// Length is good enough so near to the aim.
+const NEAR_ENOUGH: f64 = 0.02;
+/// Grades are kept so far inside of the range.
+const GRADE_MARGIN: f64 = 0.3;
+/// Drafts of more sentences are only improved by single ones.
+const MOST_FOR_EXCHANGES: usize = 45;
+/// Improvements end after so many changes.
+const MOST_CHANGES: usize = 60;
+
+/// How much a sentence is worth telling, and what a script should be like.
 pub(super) struct Worth {
     /// The words of the topic's title.
     pub(super) title_terms: BTreeSet<String>,
-    /// Sentences of more words are worth less: the audience is young or new to it.
-    pub(super) plain: bool,
+    pub(super) audience: Audience,
+    pub(super) style: Style,
+    /// Wanted seconds.
+    pub(super) aim: f64,
 }
 
 impl Worth {
     /// Higher for what names the subject, is concrete, and stands at the beginning of a paragraph
-    /// or the end of the story.
-    pub(super) fn of(&self, at: usize, pieces: &[Piece]) -> f64 {
-        let Some(piece) = pieces.get(at) else { return 0.0 };
-        let words = piece.words() as f64;
+    /// or the end of the story; for each style, for what it lives on.
+    pub(super) fn of(&self, piece: &Piece) -> f64 {
+        let words = piece.words();
         let named = piece.terms.intersection(&self.title_terms).count().min(3) as f64;
-        let opens_paragraph = at
-            .checked_sub(1)
-            .and_then(|before| pieces.get(before))
-            .is_none_or(|before| before.paragraph != piece.paragraph);
-        let is_last = at + 1 == pieces.len();
         let mut worth = 1.0 + 0.25 * named;
-        worth += 0.3 * concreteness(&piece.text);
-        worth += if opens_paragraph { 0.4 } else { 0.0 };
-        worth += if is_last { 1.0 } else { 0.0 };
-        worth += if (8.0..=22.0).contains(&words) { 0.3 } else { 0.0 };
-        if self.plain && words > 18.0 {
-            worth -= 0.6;
-        }
-        worth.max(0.1)
+        worth += 0.3 * piece.cues.concrete.min(3) as f64;
+        worth += if piece.opens_paragraph { 0.4 } else { 0.0 };
+        worth += if piece.ends_story { 0.6 } else { 0.0 };
+        worth += if (8..=22).contains(&words) { 0.3 } else { 0.0 };
+        worth += match self.style {
+            Style::Educational => 0.3 * piece.cues.explains.min(2) as f64,
+            Style::Entertainment => 0.4 * piece.cues.surprise.min(2.0),
+            Style::News => 0.15 * piece.cues.concrete.min(4) as f64,
+            Style::Tutorial => 0.2 * piece.cues.advises.min(3) as f64,
+        };
+        let too_long = words.saturating_sub(self.audience.sentence_words());
+        (worth - 0.15 * too_long as f64).max(0.1)
+    }
+
+    /// Are length and grade as they should be?
+    pub(super) fn fits(&self, draft: &Draft<'_>, kept: &Kept) -> bool {
+        let sum = draft.sum(kept);
+        let (lowest, highest) = self.audience.grades();
+        let is_near = (sum.seconds - self.aim).abs() <= 0.08 * self.aim;
+        is_near && (lowest..=highest).contains(&sum.grade)
+    }
+
+    /// What a choice costs: less is better.
+    pub(super) fn cost(&self, draft: &Draft<'_>, kept: &Kept) -> f64 {
+        let sum = draft.sum(kept);
+        let off = ((sum.seconds - self.aim).abs() / self.aim.max(1.0) - NEAR_ENOUGH).max(0.0);
+        let (lowest, highest) = self.audience.grades();
+        let grade_off = (sum.grade - (highest - GRADE_MARGIN))
+            .max(lowest + GRADE_MARGIN - sum.grade)
+            .max(0.0);
+        let told = (0..draft.len()).filter(|at| kept.get(*at) == Some(&true));
+        let worth: f64 = told
+            .filter_map(|at| draft.piece(at).map(|piece| (at, piece)))
+            .map(|(at, piece)| {
+                self.of(piece) - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 }
+            })
+            .sum();
+        10.0 * TENTH_OFF * off + GRADE_OFF * grade_off - 0.5 * worth
     }
 }
 
-/// Numbers and names, up to three.
-fn concreteness(text: &str) -> f64 {
-    let concrete = text.split(' ').skip(1).filter(|word| {
-        word.chars().any(|c| c.is_ascii_digit()) || word.starts_with(char::is_uppercase)
-    });
-    concrete.count().min(3) as f64
+/// The best choice found: everything, shortened to about the aim, then improved.
+pub(super) fn choose(draft: &Draft<'_>, worth: &Worth) -> Kept {
+    let mut kept = vec![true; draft.len()];
+    draft.settle(&mut kept);
+    shorten(draft, &mut kept, worth);
+    improve(draft, &mut kept, worth);
+    kept
 }
 
-/// Takes out of `kept` what cannot be told or points at what is not told.
-pub(super) fn settle(kept: &mut BTreeSet<usize>, pieces: &[Piece]) {
+/// Shortens `kept` until it takes at most the wanted seconds; the held sentence is never taken out.
+fn shorten(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
     loop {
-        let lost: Vec<usize> =
-            kept.iter().copied().filter(|at| !is_understood(*at, kept, pieces)).collect();
-        if lost.is_empty() {
+        let now = draft.sum(kept).seconds;
+        if now <= worth.aim {
             return;
         }
-        for at in lost {
-            kept.remove(&at);
-        }
-    }
-}
-
-fn is_understood(at: usize, kept: &BTreeSet<usize>, pieces: &[Piece]) -> bool {
-    let Some(piece) = pieces.get(at) else { return false };
-    let before_is_told = at.checked_sub(1).is_some_and(|before| kept.contains(&before));
-    piece.usable
-        && (!piece.leans || before_is_told)
-        && (!piece.announces || kept.contains(&(at + 1)))
-        && piece.needs.iter().all(|naming| !naming.is_disjoint(kept))
-}
-
-/// Shortens `kept` until it takes at most `most` seconds, each sentence costing `pause` more;
-/// `held` is never taken out. It may end far below `most` only when whole chains must go.
-pub(super) fn shorten(
-    kept: &mut BTreeSet<usize>,
-    pieces: &[Piece],
-    worth: &Worth,
-    held: usize,
-    (most, pause): (f64, f64),
-) {
-    let seconds = |set: &BTreeSet<usize>| -> f64 {
-        set.iter().filter_map(|at| pieces.get(*at)).map(|piece| piece.seconds + pause).sum()
-    };
-    loop {
-        let now = seconds(kept);
-        if now <= most {
-            return;
-        }
-        let mut best: Option<(f64, BTreeSet<usize>)> = None;
-        for at in kept.iter().copied().filter(|at| *at != held) {
-            let mut rest = kept.clone();
-            rest.remove(&at);
-            settle(&mut rest, pieces);
-            if !rest.contains(&held) {
-                continue;
-            }
-            let gone: f64 = kept.difference(&rest).map(|at| worth.of(*at, pieces)).sum();
-            let freed = now - seconds(&rest);
+        let mut best: Option<(f64, Kept)> = None;
+        for at in (0..draft.len()).filter(|at| *at != draft.held) {
+            let Some(rest) = toggled(draft, kept, at, false) else { continue };
+            let gone: f64 = (0..draft.len())
+                .filter(|at| kept.get(*at) != rest.get(*at))
+                .filter_map(|at| draft.piece(at))
+                .map(|piece| worth.of(piece))
+                .sum();
+            let freed = now - draft.sum(&rest).seconds;
             // What is freed beyond the need is wasted.
-            let useful = freed.min(now - most + 2.0).max(0.1);
+            let useful = freed.min(now - worth.aim + 2.0).max(0.1);
             let cost = gone / useful;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, rest));
@@ -107,4 +117,52 @@ pub(super) fn shorten(
         let Some((_, rest)) = best else { return };
         *kept = rest;
     }
+}
+
+/// Takes in, takes out and exchanges single sentences as long as that makes the choice better.
+fn improve(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
+    let mut cost = worth.cost(draft, kept);
+    for _ in 0..MOST_CHANGES {
+        let mut best: Option<(f64, Kept)> = None;
+        let mut consider = |choice: Kept| {
+            let cost = worth.cost(draft, &choice);
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, choice));
+            }
+        };
+        for at in 0..draft.len() {
+            let wanted = kept.get(at) != Some(&true);
+            let Some(changed) = toggled(draft, kept, at, wanted) else { continue };
+            if !wanted && draft.len() <= MOST_FOR_EXCHANGES {
+                for other in 0..draft.len() {
+                    if kept.get(other) == Some(&false)
+                        && let Some(exchanged) = toggled(draft, &changed, other, true)
+                    {
+                        consider(exchanged);
+                    }
+                }
+            }
+            consider(changed);
+        }
+        match best {
+            Some((least, choice)) if least < cost - 1e-9 => {
+                cost = least;
+                *kept = choice;
+            }
+            _ => return,
+        }
+    }
+}
+
+/// `kept` with one slot changed and what follows from it; `None` when it cannot be changed, or the
+/// held sentence would go.
+fn toggled(draft: &Draft<'_>, kept: &Kept, at: usize, wanted: bool) -> Option<Kept> {
+    if kept.get(at) == Some(&wanted) || at == draft.held {
+        return None;
+    }
+    let mut changed = kept.clone();
+    *changed.get_mut(at)? = wanted;
+    draft.settle(&mut changed);
+    let stays = changed.get(draft.held) == Some(&true);
+    (stays && changed.get(at) == Some(&wanted)).then_some(changed)
 }

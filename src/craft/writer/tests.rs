@@ -36,6 +36,8 @@ fn topic(text: &str) -> Topic {
 fn brief<'a>(topic: &'a Topic, seconds: (f64, f64), used: &'a BTreeSet<u64>) -> WriterBrief<'a> {
     WriterBrief {
         topic,
+        related: &[],
+        style: Style::Educational,
         tone: "warm",
         audience: "families",
         language: "en",
@@ -126,7 +128,7 @@ fn leaning_sentences_are_recognised() {
         "In 2002 a team reported its discovery.",
         "The second enzyme was overlooked.",
     ] {
-        assert!(material::leans(leaning), "{leaning}");
+        assert!(leaning::leans(leaning), "{leaning}");
     }
     for alone in [
         "Apollo 8 lifted off on 21 December 1968.",
@@ -134,6 +136,6 @@ fn leaning_sentences_are_recognised() {
         "Foods such as bread brown at once.",
         "Two spacecraft used an alignment of planets that returns every 176 years.",
     ] {
-        assert!(!material::leans(alone), "{alone}");
+        assert!(!leaning::leans(alone), "{alone}");
     }
 }

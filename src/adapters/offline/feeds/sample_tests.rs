@@ -8,7 +8,7 @@ use crate::craft::pace::Pace;
 use crate::craft::scoring::{ScoreBasis, score};
 use crate::craft::similarity::sentence_digest;
 use crate::craft::writer::{BUILT_IN_CREDITS, WriterBrief, estimated_seconds, write};
-use crate::domain::script::{Script, SentenceKind};
+use crate::domain::script::{Script, SentenceKind, Style};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::{Topic, TopicProfile};
 
@@ -81,6 +81,8 @@ fn script(
 ) -> Script {
     let brief = WriterBrief {
         topic,
+        related: &[],
+        style: Style::default(),
         tone: "calm and curious",
         audience: "curious adults",
         language: "en",

@@ -1,0 +1,47 @@
+//! A piece of news, as an inverted pyramid: what, who and when; the details; what followed; at last
+//! the background, which can be missed.
+
+use super::{Backbone, Intro, Part};
+use crate::craft::writer::own_lines::Cue;
+
+pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
+    let (mut parts, rest) = story.lead();
+    let now = parts.iter().find_map(|part| story.year(&part.pieces));
+    let (mut details, mut followed, mut background) = (Vec::new(), Vec::new(), Vec::new());
+    let count = rest.len();
+    for (at, paragraph) in rest.into_iter().enumerate() {
+        let Some(first) = story.first_of(&paragraph) else { continue };
+        let year = story.year(&paragraph);
+        let is_late = at * 3 >= count * 2;
+        let is_earlier = matches!((year, now), (Some(year), Some(now)) if year < now);
+        let is_later = matches!((year, now), (Some(year), Some(now)) if year > now);
+        if first.cues.background || is_earlier {
+            background.push(paragraph);
+        } else if is_late && (is_later || first.cues.follows) {
+            followed.push(paragraph);
+        } else {
+            details.push(paragraph);
+        }
+    }
+    // The strongest detail leads; what cannot be understood there is left out by whoever selects.
+    details.sort_by_key(|paragraph| std::cmp::Reverse(newsworthiness(story, paragraph)));
+    parts.extend(introduced(Cue::Details, details));
+    let mut behind = introduced(Cue::Outcome, followed);
+    behind.extend(introduced(Cue::Background, background));
+    (parts, behind)
+}
+
+/// Names and numbers of a paragraph, in steps, so that near equals keep their order.
+fn newsworthiness(story: &Backbone<'_>, paragraph: &[usize]) -> usize {
+    let concrete = story.sum(paragraph, |piece| piece.cues.concrete.min(4));
+    concrete / 3
+}
+
+fn introduced(cue: Cue, paragraphs: Vec<Vec<usize>>) -> Vec<Part> {
+    let intro = |at: usize| if at == 0 { Intro::Line(cue) } else { Intro::None };
+    paragraphs
+        .into_iter()
+        .enumerate()
+        .map(|(at, paragraph)| Part::new(intro(at), paragraph))
+        .collect()
+}
