@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::failure::{Failure, FailureClass};
+use super::history::Month;
 use super::ids::{Attempt, Generation, Take, WorkflowId};
 use super::invariants::Violation;
 use super::retry::{LONGEST_ASKED_WAIT, MAX_INTERRUPTIONS, Policies, RetryPolicy, TOPIC_TAKEN};
@@ -35,6 +36,7 @@ struct Track {
     parked: bool,
     publications: u32,
     finished: bool,
+    archived: Option<Month>,
 }
 
 impl Track {
@@ -51,6 +53,7 @@ impl Track {
             parked: false,
             publications: 0,
             finished: false,
+            archived: None,
         }
     }
 }
@@ -88,6 +91,15 @@ impl Audit {
             Event::ChannelPaused => self.paused = true,
             Event::ChannelResumed => self.paused = false,
             Event::ChannelParked { .. } => {}
+            Event::WorkflowsArchived { month, workflows, .. } => {
+                for workflow in workflows {
+                    self.archive(*month, *workflow)?;
+                }
+            }
+            // From now on nothing is known of them.
+            Event::HistoryDropped { month } => {
+                self.workflows.retain(|_, track| track.archived != Some(*month));
+            }
             Event::WorkflowStarted { workflow, .. } => {
                 let earlier = self.workflows.insert(*workflow, Track::new());
                 ensure(earlier.is_none(), "D3", "a workflow was started twice")?;
@@ -111,6 +123,16 @@ impl Audit {
             | Event::VideoPublished { .. }
             | Event::WorkflowCompleted { .. } => self.observe_workflow(at, event, policies)?,
         }
+        Ok(())
+    }
+
+    fn archive(&mut self, month: Month, workflow: WorkflowId) -> Result<(), Violation> {
+        let Some(track) = self.workflows.get_mut(&workflow) else {
+            return ensure(false, "D1", "an unknown workflow was archived");
+        };
+        ensure(track.finished, "D5", "an unfinished workflow was archived")?;
+        ensure(track.archived.is_none(), "D1", "a workflow was archived twice")?;
+        track.archived = Some(month);
         Ok(())
     }
 
@@ -196,7 +218,9 @@ impl Audit {
             | Event::TrendDetected { .. }
             | Event::ChannelPaused
             | Event::ChannelResumed
-            | Event::ChannelParked { .. } => Ok(()),
+            | Event::ChannelParked { .. }
+            | Event::WorkflowsArchived { .. }
+            | Event::HistoryDropped { .. } => Ok(()),
         }
     }
 }

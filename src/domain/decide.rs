@@ -4,6 +4,7 @@
 //! that replay needs neither.
 
 use super::apply::apply;
+use super::archive::{archive, drop_history};
 use super::channel::ChannelState;
 use super::command::{Command, Finding, Rejection, StageSuccess};
 use super::event::Event;
@@ -59,6 +60,10 @@ pub fn decide(
         Command::ParkChannel { reason } => {
             Ok(vec![Event::ChannelParked { reason: reason.clone() }])
         }
+        Command::Archive { month, replaces, file, workflows } => {
+            archive(state, *month, *replaces, *file, workflows, context.now)
+        }
+        Command::DropHistory { month } => drop_history(state, *month, context.now),
     }
 }
 
@@ -67,7 +72,13 @@ fn some_or_nothing_due(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
 }
 
 fn find(state: &ChannelState, workflow: WorkflowId) -> Result<&Workflow, Rejection> {
-    state.workflows.get(&workflow).ok_or(Rejection::NotFound(workflow))
+    if let Some(found) = state.workflows.get(&workflow) {
+        return Ok(found);
+    }
+    match state.archived_in(workflow) {
+        Some(_) => Err(Rejection::NotApplicable("the workflow is finished")),
+        None => Err(Rejection::NotFound(workflow)),
+    }
 }
 
 fn start(
@@ -78,7 +89,7 @@ fn start(
     topic: Option<String>,
 ) -> Result<Vec<Event>, Rejection> {
     let workflow = WorkflowId::of_command(command);
-    if state.workflows.contains_key(&workflow) {
+    if state.knows(workflow) {
         return Err(Rejection::AlreadyStarted(workflow));
     }
     let started = Event::WorkflowStarted {
@@ -118,6 +129,9 @@ fn outcome(
     result: &Result<StageSuccess, Failure>,
     context: Context<'_>,
 ) -> Result<Vec<Event>, Rejection> {
+    if state.archived_in(id).is_some() {
+        return Err(Rejection::Stale);
+    }
     let workflow = find(state, id)?;
     let position = running(workflow).ok_or(Rejection::Stale)?;
     if position.stage != stage || position.attempt != attempt {

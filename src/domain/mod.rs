@@ -7,17 +7,21 @@
 //! actor, and nothing here imports another module of this crate.
 
 pub mod apply;
+mod archive;
 pub mod artifact;
 pub mod audit;
 pub mod channel;
 pub mod command;
 pub mod decide;
+pub mod disk;
 pub mod event;
 pub mod failure;
+pub mod history;
 pub mod ids;
 pub mod invariants;
 pub mod narration;
 pub mod pending;
+pub mod retention;
 pub mod retry;
 pub mod script;
 pub mod stage;

@@ -1,7 +1,7 @@
 //! The books in small pieces: what checkpoints and the store are made of.
 //!
 //! A channel grows for years, so no piece holds a whole one: its head, each workflow, each used
-//! topic and the sentences' fingerprints (in 256 buckets by their highest byte) are pieces of their
+//! topic, each month of the history and the sentences' fingerprints (in 256 buckets by their highest byte) are pieces of their
 //! own, and a change rewrites only the pieces it touches.
 //!
 //! Architecture invariant: pieces put together are the state they were made of, in whatever order
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::{ChannelState, UsedTopic};
 use crate::domain::event::Event;
+use crate::domain::history::{Month, SealedMonth};
 use crate::domain::ids::{ChannelId, WorkflowId};
 use crate::domain::workflow::Workflow;
 
@@ -27,6 +28,17 @@ pub enum Part {
     Topic(ChannelId, String, Box<UsedTopic>),
     /// The fingerprints of used sentences whose highest byte is the given one, in order.
     Sentences(ChannelId, u8, Vec<u64>),
+    /// One month of the history.
+    History(ChannelId, Month, Box<SealedMonth>),
+}
+
+/// A piece that is not there any more, or never was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// One workflow.
+    Workflow(ChannelId, WorkflowId),
+    /// One month of the history.
+    History(ChannelId, Month),
 }
 
 /// Which pieces have changed.
@@ -36,6 +48,7 @@ pub struct Changed {
     workflows: BTreeSet<(ChannelId, WorkflowId)>,
     topics: BTreeSet<(ChannelId, String)>,
     sentences: BTreeSet<(ChannelId, u8)>,
+    history: BTreeSet<(ChannelId, Month)>,
 }
 
 impl Changed {
@@ -53,6 +66,13 @@ impl Changed {
             if let Event::ContentReady { sentences, .. } = event {
                 let buckets = sentences.iter().map(|sentence| (channel, bucket_of(*sentence)));
                 self.sentences.extend(buckets);
+            }
+            if let Event::WorkflowsArchived { month, workflows, .. } = event {
+                self.history.insert((channel, *month));
+                self.workflows.extend(workflows.iter().map(|workflow| (channel, *workflow)));
+            }
+            if let Event::HistoryDropped { month } = event {
+                self.history.insert((channel, *month));
             }
         }
     }
@@ -79,7 +99,28 @@ impl Changed {
         for (channel, bucket) in &self.sentences {
             parts.extend(channels.get(channel).map(|state| sentences(*channel, state, *bucket)));
         }
+        for (channel, month) in &self.history {
+            let sealed = channels.get(channel).and_then(|state| state.history.get(month));
+            parts.extend(
+                sealed.map(|sealed| Part::History(*channel, *month, Box::new(sealed.clone()))),
+            );
+        }
         parts
+    }
+
+    /// Those of the pieces that are not in `channels` any more.
+    #[must_use]
+    pub fn gone(&self, channels: &BTreeMap<ChannelId, ChannelState>) -> Vec<Gone> {
+        let has_workflow = |(channel, id): &&(ChannelId, WorkflowId)| {
+            channels.get(channel).is_some_and(|state| state.workflows.contains_key(id))
+        };
+        let has_month = |(channel, month): &&(ChannelId, Month)| {
+            channels.get(channel).is_some_and(|state| state.history.contains_key(month))
+        };
+        let workflows = self.workflows.iter().filter(|piece| !has_workflow(piece));
+        let months = self.history.iter().filter(|piece| !has_month(piece));
+        let workflows = workflows.map(|(channel, id)| Gone::Workflow(*channel, *id));
+        workflows.chain(months.map(|(channel, month)| Gone::History(*channel, *month))).collect()
     }
 }
 
@@ -95,6 +136,10 @@ pub fn parts_of(channel: ChannelId, state: &ChannelState) -> Vec<Part> {
     );
     let buckets: BTreeSet<u8> = state.sentences.iter().map(|print| bucket_of(*print)).collect();
     parts.extend(buckets.into_iter().map(|bucket| sentences(channel, state, bucket)));
+    let history = state.history.iter();
+    parts.extend(
+        history.map(|(month, sealed)| Part::History(channel, *month, Box::new(sealed.clone()))),
+    );
     parts
 }
 
@@ -107,6 +152,7 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
             state.workflows.extend(came_before.workflows);
             state.topics.extend(came_before.topics);
             state.sentences.extend(came_before.sentences);
+            state.history.extend(came_before.history);
         }
         Part::Workflow(channel, workflow) => {
             channels.entry(channel).or_default().workflows.insert(workflow.id, *workflow);
@@ -117,18 +163,31 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
         Part::Sentences(channel, _, prints) => {
             channels.entry(channel).or_default().sentences.extend(prints);
         }
+        Part::History(channel, month, sealed) => {
+            channels.entry(channel).or_default().history.insert(month, *sealed);
+        }
     }
 }
 
 fn head(channel: ChannelId, state: &ChannelState) -> Part {
     // Written out in full, so that a new field of the state cannot be forgotten here.
-    let ChannelState { name, generation, paused, parked, workflows: _, topics: _, sentences: _ } =
-        state;
+    let ChannelState {
+        name,
+        generation,
+        paused,
+        parked,
+        workflows: _,
+        topics: _,
+        sentences: _,
+        history: _,
+        forgotten,
+    } = state;
     let head = ChannelState {
         name: name.clone(),
         generation: *generation,
         paused: *paused,
         parked: parked.clone(),
+        forgotten: *forgotten,
         ..ChannelState::default()
     };
     Part::Channel(channel, Box::new(head))

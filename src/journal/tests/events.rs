@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::domain::artifact::{Artifact, Body, Digest, StageOutput};
 use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureClass};
+use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::{
     Attempt, ChannelId, ChannelName, CommandId, Generation, Take, WorkflowId,
 };
@@ -16,7 +17,7 @@ use crate::domain::workflow::{ContentType, Priority, Publication};
 use crate::journal::record::Commit;
 
 /// How many kinds of events there are.
-pub const KINDS: usize = 20;
+pub const KINDS: usize = 22;
 
 /// Numbers the kinds without a gap; a new one must be added here, and to both lists below.
 pub fn kind(event: &Event) -> usize {
@@ -41,6 +42,8 @@ pub fn kind(event: &Event) -> usize {
         Event::ChannelPaused => 17,
         Event::ChannelResumed => 18,
         Event::ChannelParked { .. } => 19,
+        Event::WorkflowsArchived { .. } => 20,
+        Event::HistoryDropped { .. } => 21,
     }
 }
 
@@ -68,6 +71,7 @@ pub fn examples() -> Vec<Event> {
         |class| Failure { class, code: text("feed_unreadable"), message: text("Größe 0") };
     let limited = failure(FailureClass::RateLimited { retry_after_ms: 90_000 });
     let publication = Publication { video_id: text("v1"), path: text("videos/v1.mp4") };
+    let file = HistoryFile { digest: Digest([9; 32]), workflows: 1, bytes: 900 };
     let (at, priority) = (Timestamp(1_700_000_000_123), Priority::new(10).unwrap());
     let cause =
         ParkCause { code: text("retries_exhausted"), failure: failure(FailureClass::Ambiguous) };
@@ -119,6 +123,8 @@ pub fn examples() -> Vec<Event> {
         Event::ChannelPaused,
         Event::ChannelResumed,
         Event::ChannelParked { reason: text("failed 5 times in 60 s") },
+        Event::WorkflowsArchived { month: Month::of(at), file, workflows: vec![workflow] },
+        Event::HistoryDropped { month: Month::of(Timestamp(0)) },
     ]
 }
 
@@ -214,6 +220,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         |(workflow, stage, attempt, take)| (workflow, stage, Attempt(attempt), Take(take)),
     );
     let time = any::<i64>().prop_map(Timestamp);
+    let ids = prop::collection::vec(workflow(), 0..9);
     prop_oneof![
         (channel_name(), any::<u64>()).prop_map(|(name, generation)| {
             Event::GenerationRaised { name, generation: Generation(generation) }
@@ -267,6 +274,14 @@ pub fn event() -> impl Strategy<Value = Event> {
         Just(Event::ChannelPaused),
         Just(Event::ChannelResumed),
         text().prop_map(|reason| Event::ChannelParked { reason }),
+        (any::<i64>(), any::<[u8; 32]>(), any::<(u32, u64)>(), ids).prop_map(
+            |(at, digest, (count, bytes), workflows)| Event::WorkflowsArchived {
+                month: Month::of(Timestamp(at)),
+                file: HistoryFile { digest: Digest(digest), workflows: count, bytes },
+                workflows,
+            }
+        ),
+        any::<i64>().prop_map(|at| Event::HistoryDropped { month: Month::of(Timestamp(at)) }),
     ]
 }
 
