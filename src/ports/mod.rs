@@ -9,6 +9,7 @@ pub mod execution_log;
 pub mod job;
 pub mod picture;
 pub mod platform;
+pub mod storage;
 pub mod text;
 pub mod trends;
 pub mod video;

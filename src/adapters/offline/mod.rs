@@ -9,5 +9,6 @@ pub mod library;
 mod library_page;
 pub mod renderer;
 pub mod sources;
+pub mod storage;
 pub mod voice;
 pub mod writer;

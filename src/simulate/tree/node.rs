@@ -219,6 +219,7 @@ impl SimNode {
             slots: HostSlots { render: 1, light: 2 },
             feed: feed_spec(&registry, &fold, &hub),
             channels: parts,
+            upkeep: None,
         });
         let tree = Tree::start(&environment, &empire.root, spec).await;
         let tree = tree.map_err(|error| model(&error))?;
