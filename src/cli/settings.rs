@@ -12,6 +12,7 @@ use crate::config::channel::{Aspect as ConfigAspect, ChannelConfig};
 use crate::config::pipeline::StagePolicyConfig;
 use crate::config::render::CountOrAuto;
 use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::retention::RetentionRules;
 use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
 use crate::gpu::broker::HostSlots;
 use crate::journal::open::OpenError;
@@ -29,6 +30,8 @@ pub struct NodeSettings {
     pub policies: Policies,
     /// Where executions are noted, if they are.
     pub execution_log: Option<PathBuf>,
+    /// What is kept for how long.
+    pub retention: RetentionRules,
 }
 
 /// Cores that one render uses well.
@@ -74,6 +77,11 @@ impl NodeSettings {
                 stage(&pipeline.upload),
             ]),
             execution_log: config.node.execution_log.clone(),
+            retention: RetentionRules {
+                artifacts: config.retention.artifacts,
+                history: config.retention.history,
+                disk_budget: config.retention.disk_budget.0,
+            },
         }
     }
 }

@@ -83,7 +83,8 @@ impl DiskState {
     }
 
     /// What a person can do about it.
-    fn remedy(&self) -> &'static str {
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
         if is_share(self.usage.used, self.budget, 80) {
             "move videos out of the library, shorten [retention], or raise disk_budget"
         } else {

@@ -16,23 +16,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::codec::{self, CodecError};
+use self::sealed::{decode, digest_of, encode};
+use super::codec::CodecError;
 use super::fold::Fold;
-use super::frame::u32_at;
 use super::log::LogError;
 use super::record::SCHEMA;
 use super::segment::files::FileLayer;
 use crate::domain::artifact::Digest;
-use crate::domain::channel::ChannelState;
 use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::{ChannelId, WorkflowId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::workflow::Workflow;
 
-const MAGIC: &[u8; 8] = b"YTHIST01";
-const FORMAT: u16 = 1;
-const HEADER_LEN: usize = 40;
-const DIGEST_LEN: usize = 32;
+mod sealed;
+
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;
 const NEW_SUFFIX: &str = ".new";
@@ -185,20 +182,46 @@ impl HistoryFolder {
         decode(&bytes, channel, month, file, &path)
     }
 
-    /// The archived workflow `id` of `channel`, whose state is `state`. Blocks.
+    /// The archived workflow `id` and its channel. Blocks.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn workflow(
+    pub fn find(
         &self,
-        channel: ChannelId,
-        state: &ChannelState,
+        fold: &Fold,
         id: WorkflowId,
-    ) -> Result<Option<Workflow>, HistoryError> {
-        let Some(month) = state.archived_in(id) else { return Ok(None) };
-        let Some(sealed) = state.history.get(&month) else { return Ok(None) };
-        let workflows = self.read(channel, month, &sealed.file)?;
-        Ok(workflows.into_iter().find(|workflow| workflow.id == id))
+    ) -> Result<Option<(ChannelId, Workflow)>, HistoryError> {
+        for channel in fold.channels() {
+            let sealed = fold.read(channel, |state| {
+                let month = state.archived_in(id)?;
+                Some((month, state.history.get(&month)?.file))
+            });
+            if let Some((month, file)) = sealed {
+                let held = self.read(channel, month, &file)?;
+                let found = held.into_iter().find(|workflow| workflow.id == id);
+                return Ok(found.map(|workflow| (channel, workflow)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The archived workflows of `channel`, in the order in which they finished, and what could not
+    /// be read. It reads every month: a page of a long list reads months from the newest instead.
+    /// Blocks.
+    #[must_use]
+    pub fn of_channel(
+        &self,
+        fold: &Fold,
+        channel: ChannelId,
+    ) -> (Vec<Workflow>, Vec<HistoryError>) {
+        let (mut held, mut problems) = (Vec::new(), Vec::new());
+        for (month, sealed) in fold.read(channel, |state| state.history.clone()) {
+            match self.read(channel, month, &sealed.file) {
+                Ok(workflows) => held.extend(workflows),
+                Err(error) => problems.push(error),
+            }
+        }
+        (held, problems)
     }
 
     /// Puts a damaged file where it is not taken for a sealed one, for whoever wants to look.
@@ -285,87 +308,6 @@ impl HistoryFolder {
 fn file_name(month: Month, digest: Digest) -> String {
     let digits: String = digest.to_string().chars().take(16).collect();
     format!("{month}-{digits}.hist")
-}
-
-/// The checksum at the end.
-fn digest_of(bytes: &[u8]) -> Digest {
-    let digest = bytes.last_chunk::<DIGEST_LEN>().copied();
-    Digest(digest.unwrap_or_default())
-}
-
-fn header(channel: ChannelId, month: Month, workflows: u32) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&FORMAT.to_le_bytes());
-    bytes.extend_from_slice(&SCHEMA.to_le_bytes());
-    bytes.extend_from_slice(&workflows.to_le_bytes());
-    bytes.extend_from_slice(channel.0.as_bytes());
-    bytes.extend_from_slice(month.to_string().as_bytes());
-    bytes.resize(HEADER_LEN, 0);
-    bytes
-}
-
-fn encode(
-    channel: ChannelId,
-    month: Month,
-    workflows: &[Workflow],
-) -> Result<Vec<u8>, HistoryError> {
-    let mut ordered: Vec<&Workflow> = workflows.iter().collect();
-    ordered.sort_by_key(|workflow| (workflow.finished_at(), workflow.id));
-    let mut bytes = header(channel, month, u32::try_from(ordered.len()).unwrap_or(u32::MAX));
-    for workflow in ordered {
-        let content = codec::encode(workflow)?;
-        let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&content);
-    }
-    let digest = Digest::of(&bytes);
-    bytes.extend_from_slice(&digest.0);
-    Ok(bytes)
-}
-
-fn decode(
-    bytes: &[u8],
-    channel: ChannelId,
-    month: Month,
-    file: &HistoryFile,
-    path: &Path,
-) -> Result<Vec<Workflow>, HistoryError> {
-    let damaged = |what| HistoryError::Damaged { path: path.to_path_buf(), what };
-    if bytes.len() as u64 != file.bytes {
-        return Err(damaged("its length is another"));
-    }
-    let Some((body, _)) = bytes.split_last_chunk::<DIGEST_LEN>() else {
-        return Err(damaged("it is too short"));
-    };
-    if digest_of(bytes) != file.digest || Digest::of(body) != file.digest {
-        return Err(damaged("its checksum does not match"));
-    }
-    let schema = body.get(10..12).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
-    let Some((head, mut rest)) = body.split_at_checked(HEADER_LEN) else {
-        return Err(damaged("it is too short"));
-    };
-    match schema {
-        Some(SCHEMA) => {}
-        found => {
-            let found = found.unwrap_or_default();
-            return Err(HistoryError::Newer { path: path.to_path_buf(), found });
-        }
-    }
-    if head != header(channel, month, file.workflows) {
-        return Err(damaged("it is of another channel, month or format"));
-    }
-    let mut workflows = Vec::new();
-    while !rest.is_empty() {
-        let length = u32_at(rest, 0).and_then(|length| usize::try_from(length).ok());
-        let after = length.and_then(|length| rest.get(4..)?.split_at_checked(length));
-        let Some((content, next)) = after else { return Err(damaged("a workflow is cut off")) };
-        workflows.push(codec::decode(content)?);
-        rest = next;
-    }
-    if workflows.len() as u64 != u64::from(file.workflows) {
-        return Err(damaged("it holds another number of workflows"));
-    }
-    Ok(workflows)
 }
 
 #[cfg(test)]

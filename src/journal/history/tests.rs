@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::sealed::{DIGEST_LEN, header};
 use super::*;
 use crate::domain::artifact::{Artifact, Body, StageOutput};
 use crate::domain::event::Event;
@@ -124,11 +125,12 @@ fn a_sealed_month_reads_back_in_the_order_of_its_endings_under_the_name_of_its_c
     assert_eq!(history.write(CHANNEL, month(), &sealed).unwrap(), file, "content names it");
 
     let fold = fold_of(file, &sealed);
-    let found = fold.read(CHANNEL, |state| history.workflow(CHANNEL, state, sealed[3].id));
-    assert_eq!(found.unwrap().as_ref(), Some(&sealed[3]));
+    let found = history.find(&fold, sealed[3].id).unwrap();
+    assert_eq!(found, Some((CHANNEL, sealed[3].clone())));
+    let (held, problems) = history.of_channel(&fold, CHANNEL);
+    assert_eq!((held, problems.len()), (sealed, 0));
     let stranger = WorkflowId(Uuid::from_u128(1));
-    let found = fold.read(CHANNEL, |state| history.workflow(CHANNEL, state, stranger));
-    assert_eq!(found.unwrap(), None);
+    assert_eq!(history.find(&fold, stranger).unwrap(), None);
 }
 
 #[test]

@@ -149,8 +149,8 @@ async fn a_damaged_sealed_file_is_named_and_set_aside_and_archiving_goes_on() {
     assert!(!file.exists() && file.with_extension("hist.bad").exists());
     let state = place.house.books.fold.state(place.channel);
     let history = &place.house.parts.history;
-    let read = |id| history.workflow(place.channel, &state, id).unwrap();
-    assert_eq!(read(kept).map(|workflow| workflow.id), Some(kept));
+    let read = |id| history.find(&place.house.books.fold, id).unwrap();
+    assert_eq!(read(kept).map(|(_, workflow)| workflow.id), Some(kept));
     assert_eq!(read(lost), None);
     assert!(state.knows(lost), "its command is still recognised");
     assert_eq!(tidy(&place.house.parts, &mut memory).await.problems, Vec::<String>::new());

@@ -24,7 +24,6 @@ use crate::domain::trend::TopicProfile;
 use crate::domain::workflow::Publication;
 use crate::journal::checkpointer::CHECKPOINT_EVERY;
 use crate::journal::fold::Fold;
-use crate::journal::log::Log;
 use crate::journal::open::{journal_folder, read_only, write_checkpoint};
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::DiskFiles;
@@ -82,7 +81,7 @@ impl Year {
             books.commit(id, vec![Event::GenerationRaised { name, generation: Generation(1) }]);
         }
         let artifacts = LocalArtifacts::new(folder.path().join("artifacts"));
-        // Another process's: nothing that the test writes is held.
+        // The test writes content behind the store's back, so none of it is held.
         let storage = LocalStorage::new(folder.path().to_path_buf(), artifacts.clone());
         let day = Duration::from_secs(24 * 3600);
         let rules = RetentionRules { artifacts: day * 30, history: day * 90, disk_budget: BUDGET };
