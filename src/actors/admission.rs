@@ -8,6 +8,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::disk_watch::DiskWatch;
 use crate::domain::admission::{Refusal, Room};
 use crate::domain::event::Event;
 use crate::journal::fold::Fold;
@@ -17,6 +18,7 @@ use crate::journal::fold::Fold;
 pub struct Admission {
     books: Arc<Mutex<Books>>,
     fold: Arc<Fold>,
+    disk: DiskWatch,
 }
 
 #[derive(Debug)]
@@ -24,7 +26,6 @@ struct Books {
     limit: u32,
     /// Starts that were decided and are not committed yet.
     under_way: u32,
-    disk: Option<String>,
     stopping: bool,
 }
 
@@ -51,20 +52,16 @@ impl Drop for Places {
 }
 
 impl Admission {
-    /// A gate that lets at most `limit` workflows be live at once.
+    /// A gate that lets at most `limit` workflows be live at once, and none begin while the disk
+    /// is full.
     #[must_use]
-    pub fn new(fold: Arc<Fold>, limit: u32) -> Self {
-        let books = Books { limit, under_way: 0, disk: None, stopping: false };
-        Self { books: Arc::new(Mutex::new(books)), fold }
+    pub fn new(fold: Arc<Fold>, limit: u32, disk: DiskWatch) -> Self {
+        let books = Books { limit, under_way: 0, stopping: false };
+        Self { books: Arc::new(Mutex::new(books)), fold, disk }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on nothing starts because of the disk, for this reason; `None` lifts it.
-    pub fn set_disk(&self, reason: Option<String>) {
-        self.books().disk = reason;
     }
 
     /// From now on nothing starts: the node is about to stop.
@@ -88,7 +85,7 @@ impl Admission {
         let refusal = if books.stopping {
             Some(Refusal::Stopping)
         } else {
-            books.disk.clone().map(Refusal::Disk)
+            self.disk.refusal().map(Refusal::Disk)
         };
         let live = self.fold.live_workflows().saturating_add(books.under_way);
         let room = Room { refusal, limit: books.limit, places: books.limit.saturating_sub(live) };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::channel::{ChannelActor, ChannelParts};
 use super::journal_keeper::{JournalKeeper, KeeperMsg};
+use super::upkeep::{Upkeep, UpkeepMsg, UpkeepParts};
 use crate::domain::ids::ChannelName;
 use crate::gpu::broker::{BrokerMsg, HostSlots, broker_spec};
 use crate::journal::queue::JournalHandle;
@@ -35,6 +36,8 @@ pub struct Empire {
     pub channels: SupervisorHandle,
     /// The broker.
     pub broker: Handle<BrokerMsg>,
+    /// The upkeep.
+    pub upkeep: Handle<UpkeepMsg>,
     keeper: Handle<KeeperMsg>,
     environment: Environment,
 }
@@ -50,6 +53,8 @@ pub struct EmpireParts {
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
     /// The channels.
     pub channels: Vec<ChannelParts>,
+    /// What the upkeep works with; a tree without a data folder needs none.
+    pub upkeep: Option<UpkeepParts>,
 }
 
 impl Empire {
@@ -63,6 +68,7 @@ impl Empire {
             root: SupervisorHandle::new(registry, &root),
             channels: SupervisorHandle::new(registry, &path("channels")),
             broker: Handle::new(registry, &path("gpu")),
+            upkeep: Handle::new(registry, &path("upkeep")),
             keeper: Handle::new(registry, &path("journal")),
             environment: environment.clone(),
         }
@@ -85,12 +91,14 @@ impl Empire {
     pub fn spec(&self, parts: EmpireParts) -> SupervisorSpec {
         let empire = self.clone();
         SupervisorSpec::new(move || {
-            vec![
+            let mut children = vec![
                 empire.journal_spec(&parts.journal),
                 (parts.feed)(),
                 broker_spec(&empire.broker, parts.slots),
                 empire.channels_spec(&parts.channels),
-            ]
+            ];
+            children.extend(parts.upkeep.as_ref().map(|upkeep| empire.upkeep_spec(upkeep)));
+            children
         })
     }
 
@@ -99,6 +107,13 @@ impl Empire {
         ChildSpec::actor(&self.keeper, move |_| (keeper.clone(), ()))
             .restart(Restart::Temporary)
             .significant()
+    }
+
+    fn upkeep_spec(&self, parts: &UpkeepParts) -> ChildSpec {
+        let (handle, parts) = (self.upkeep.clone(), parts.clone());
+        ChildSpec::actor(&self.upkeep, move |context| {
+            (Upkeep::new(parts.clone(), handle.clone(), context.incarnation), ())
+        })
     }
 
     fn channels_spec(&self, channels: &[ChannelParts]) -> ChildSpec {

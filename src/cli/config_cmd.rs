@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::config::trend::TrendPlace;
 use crate::config::problem::ConfigError;
 use crate::config::secret::{SecretAt, SecretPlace};
 use crate::config::{Config, DEFAULT_FILE, STARTER};
@@ -125,10 +126,15 @@ pub fn warnings(config: &Config, variable_is_set: &dyn Fn(&str) -> bool) -> Vec<
             warn(format!("channel[{index}].trends"), message, "add a [[channel.trends]]");
         }
         for (place, trend) in channel.trends.iter().enumerate() {
-            if !trend.path.is_file() {
-                let message = format!("there is no file {}", trend.path.display());
+            let TrendPlace::Path(path) = &trend.place else { continue };
+            let (is_there, what) = match trend.kind {
+                SourceKind::Rss => (path.is_file(), "file"),
+                SourceKind::Folder => (path.is_dir(), "folder"),
+            };
+            if !is_there {
+                let message = format!("there is no {what} {}", path.display());
                 let key = format!("channel[{index}].trends[{place}].path");
-                warn(key, message, "put the feed there, or mend the path");
+                warn(key, message, "put it there, or mend the path");
             }
         }
     }

@@ -80,13 +80,14 @@ pub fn run(_args: &DoctorArgs, common: &CommonOptions, now: Timestamp) -> Result
 /// All checks in a fixed order.
 #[must_use]
 pub fn examine(common: &CommonOptions, now: Timestamp) -> Vec<Check> {
-    let (config_check, data_dir) = check_config(common);
+    let (config_check, data_dir, budget) = check_config(common);
     let mut checks = vec![config_check];
     checks.extend(parts::check_ffmpeg());
     checks.push(parts::check_fonts());
     if let Some(data_dir) = data_dir {
         checks.push(machine::check_data_folder(&data_dir));
         checks.push(machine::check_free_space(&data_dir));
+        checks.extend(budget.map(|budget| machine::check_disk_budget(&data_dir, budget)));
         checks.push(machine::check_lock(&data_dir));
     }
     checks.push(machine::check_cores());
@@ -97,16 +98,17 @@ pub fn examine(common: &CommonOptions, now: Timestamp) -> Vec<Check> {
     checks
 }
 
-/// The config's own check, and the data folder it names; with a wrong config no folder is known,
-/// unless `--data-dir` names it.
-fn check_config(common: &CommonOptions) -> (Check, Option<std::path::PathBuf>) {
+/// The config's own check, the data folder it names, and the folder's budget; with a wrong config
+/// no budget is known, and no folder unless `--data-dir` names it.
+fn check_config(common: &CommonOptions) -> (Check, Option<std::path::PathBuf>, Option<u64>) {
     const NAME: &str = "config";
     let data_dir = || common.data_dir.as_ref().and_then(|dir| std::path::absolute(dir).ok());
     if let Some(Err(error)) = common.config_file().map(|file| Config::load(&file)) {
         let told = config_error(&error);
         let place = told.place.unwrap_or_default();
         let remedy = told.remedy.unwrap_or_default();
-        return (Check::error(NAME, format!("{place}: {}", told.message), &remedy), data_dir());
+        let check = Check::error(NAME, format!("{place}: {}", told.message), &remedy);
+        return (check, data_dir(), None);
     }
     match common.settings() {
         Ok(settings) => {
@@ -114,11 +116,12 @@ fn check_config(common: &CommonOptions) -> (Check, Option<std::path::PathBuf>) {
                 Some(file) => format!("{} is valid", file.display()),
                 None => "no config file: the defaults hold".to_owned(),
             };
-            (Check::ok(NAME, detail), Some(settings.data_dir().to_owned()))
+            let budget = settings.config.retention.disk_budget.0;
+            (Check::ok(NAME, detail), Some(settings.data_dir().to_owned()), Some(budget))
         }
         Err(error) => {
             let remedy = error.remedy.unwrap_or_default();
-            (Check::error(NAME, error.message, &remedy), data_dir())
+            (Check::error(NAME, error.message, &remedy), data_dir(), None)
         }
     }
 }
@@ -164,7 +167,9 @@ mod tests {
         let data_dir = folder.path().join("not/yet/there");
         let common = CommonOptions { data_dir: Some(data_dir), ..CommonOptions::default() };
         let checks = examine(&common, at("2026-11-22T12:00:00Z"));
-        for name in ["ffmpeg", "ffmpeg_parts", "fonts", "data_folder", "clock", "lock"] {
+        for name in
+            ["ffmpeg", "ffmpeg_parts", "fonts", "data_folder", "disk_budget", "clock", "lock"]
+        {
             assert_eq!(level_of(&checks, name), Level::Ok, "{checks:#?}");
         }
         let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();

@@ -12,6 +12,7 @@ use super::output::{CliError, Exit};
 use super::settings::{NodeSettings, open_error};
 use crate::actors::admission::Admission;
 use crate::actors::channel::ChannelParts;
+use crate::actors::disk_watch::DiskWatch;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::ChannelMsg;
 use crate::actors::narrator::Narrator;
@@ -20,6 +21,7 @@ use crate::actors::renderer::Renderer;
 use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
+use crate::actors::upkeep::{ChannelAddresses, TIDY_EVERY, TreeDoors, UpkeepParts};
 use crate::actors::uploader::Uploader;
 use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::offline::artifacts::LocalArtifacts;
@@ -28,6 +30,7 @@ use crate::adapters::offline::fonts::load_faces;
 use crate::adapters::offline::images::DesignedCards;
 use crate::adapters::offline::library::LocalLibrary;
 use crate::adapters::offline::renderer::ChildRenderer;
+use crate::adapters::offline::storage::LocalStorage;
 use crate::adapters::offline::voice::FliteVoice;
 use crate::adapters::offline::writer::ExtractiveWriter;
 use crate::domain::channel::{ChannelProfile, ChannelRules};
@@ -38,10 +41,11 @@ use crate::feed::hub::FeedHub;
 use crate::journal::checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 use crate::journal::fold::Fold;
 use crate::journal::follower::Follower;
+use crate::journal::history::HistoryFolder;
 use crate::journal::open::{OpenJournal, journal_folder, open};
 use crate::journal::queue::JournalHandle;
 use crate::journal::segment::SegmentOptions;
-use crate::journal::segment::files::survive_file_size_limit;
+use crate::journal::segment::files::{DiskFiles, survive_file_size_limit};
 use crate::ports::artifacts::ArtifactStore;
 use crate::ports::clock::{Clock, Entropy};
 use crate::ports::trends::TrendSource;
@@ -90,6 +94,8 @@ pub struct Node {
     pub channels: BTreeMap<ChannelName, RunningChannel>,
     /// Who is in the tree.
     pub registry: Arc<Registry>,
+    /// Whether there is room for more.
+    pub admission: Admission,
     tree: Tree,
     journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
@@ -141,21 +147,38 @@ impl Node {
         let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
         let checkpointer = Arc::new(checkpointer);
         let checkpoints = tokio::spawn(Arc::clone(&checkpointer).keep_up(CHECKPOINT_EVERY));
-        sweep_workbenches(&folder, &fold).await;
+        let artifacts = LocalArtifacts::new(folder.root().join(ARTIFACTS));
+        sweep_workbenches(&artifacts, &fold).await;
         let registry = Arc::new(Registry::new());
         let jitter = Arc::clone(&entropy);
         let draw = Arc::new(move || jitter.draw());
         let environment = Environment::new(Arc::clone(&registry), draw, RESPAWNS_AT_ONCE);
         let hub = FeedHub::default();
         let empire = Empire::new(&environment);
+        let disk = DiskWatch::default();
+        let admission = Admission::new(Arc::clone(&fold), settings.live_workflows, disk.clone());
         let parts = channel_parts(
             &empire, &folder, &settings, &channels, &journal, &fold, &hub, &clock, &entropy,
+            &artifacts, &admission,
         )?;
         let running = channels.into_iter().zip(&parts).map(|(setup, parts)| {
             let name = setup.profile.name.clone();
             (name, RunningChannel { setup, handle: parts.handle.clone() })
         });
         let running: BTreeMap<_, _> = running.collect();
+        let addresses: BTreeMap<_, _> =
+            parts.iter().map(|parts| (parts.tools.profile.id, parts.handle.clone())).collect();
+        let upkeep = UpkeepParts {
+            fold: Arc::clone(&fold),
+            clock: Arc::clone(&clock),
+            storage: Arc::new(LocalStorage::new(folder.root().to_owned(), artifacts)),
+            history: HistoryFolder::new(folder.root(), Arc::new(DiskFiles)),
+            channels: Arc::new(TreeDoors(Arc::new(move || addresses.clone()) as ChannelAddresses)),
+            rules: watch::channel(settings.retention).1,
+            disk,
+            ticks: hub.tick_sink(),
+            every: TIDY_EVERY,
+        };
         let paths = parts.iter().map(|parts| (parts.handle.path().clone(), parts.tools.profile.id));
         let parking = tokio::spawn(note_parked_channels(
             Arc::clone(&registry),
@@ -169,6 +192,7 @@ impl Node {
             slots: settings.slots,
             feed: feed_spec(&registry, &fold, &hub),
             channels: parts,
+            upkeep: Some(upkeep),
         });
         let tree = Tree::start(&environment, &empire.root, spec).await;
         let tree = tree.map_err(|error| tree_error(&journal, Err(error)))?;
@@ -179,6 +203,7 @@ impl Node {
             hub,
             channels: running,
             registry,
+            admission,
             tree,
             journal: journal.clone(),
             checkpointer,
@@ -237,8 +262,7 @@ async fn open_journal(folder: PathBuf) -> Result<OpenJournal, CliError> {
 }
 
 /// Removes the workbenches of workflows that are finished: a crash may have come in between.
-async fn sweep_workbenches(folder: &DataFolder, fold: &Fold) {
-    let artifacts = LocalArtifacts::new(folder.root().join(ARTIFACTS));
+async fn sweep_workbenches(artifacts: &LocalArtifacts, fold: &Fold) {
     let Ok(workflows) = artifacts.workbenches().await else { return };
     for workflow in workflows {
         let is_live = fold.channels().into_iter().any(|channel| {
@@ -313,23 +337,22 @@ fn channel_parts(
     hub: &FeedHub,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
+    artifacts: &LocalArtifacts,
+    admission: &Admission,
 ) -> Result<Vec<ChannelParts>, CliError> {
     let faces = Arc::new(load_faces().map_err(|error| {
         CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
     })?);
-    let artifacts = folder.root().join(ARTIFACTS);
     let program = std::env::current_exe()
         .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
     let children = ChildRunner::new(program, settings.execution_log.clone());
-    let voice_cache = artifacts.join("voice");
-    let voice = Arc::new(FliteVoice::new(children.clone(), voice_cache));
+    let voice = Arc::new(FliteVoice::new(children.clone(), artifacts.voice_cache()));
     let renderer = Arc::new(ChildRenderer::new(children, settings.encoding.clone()));
     let images = Arc::new(DesignedCards::new(Arc::clone(&faces)));
     let library = LocalLibrary::new(folder.root().join("library"), Arc::clone(clock));
     let library = Arc::new(library);
     let writer = Arc::new(ExtractiveWriter);
-    let store = Arc::new(LocalArtifacts::new(artifacts));
-    let admission = Admission::new(Arc::clone(fold), settings.live_workflows);
+    let store = Arc::new(artifacts.clone());
     let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
     let parts = channels.iter().map(|setup| {
         let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));

@@ -14,6 +14,7 @@ use crate::config::channel::{self as config, Aspect as ConfigAspect, ChannelConf
 use crate::config::pipeline::StagePolicyConfig;
 use crate::config::render::CountOrAuto;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
+use crate::domain::retention::RetentionRules;
 use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
 use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::gpu::broker::HostSlots;
@@ -34,6 +35,8 @@ pub struct NodeSettings {
     pub execution_log: Option<PathBuf>,
     /// How many workflows may be live at once.
     pub live_workflows: u32,
+    /// What is kept for how long.
+    pub retention: RetentionRules,
 }
 
 /// Cores that one render uses well.
@@ -80,6 +83,11 @@ impl NodeSettings {
             ]),
             execution_log: config.node.execution_log.clone(),
             live_workflows: config.limits.live_workflows,
+            retention: RetentionRules {
+                artifacts: config.retention.artifacts,
+                history: config.retention.history,
+                disk_budget: config.retention.disk_budget.0,
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Without a running node these commands fold the journal, and change no byte of it.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use comfy_table::Table;
@@ -17,7 +18,9 @@ use crate::domain::ids::{ChannelId, WorkflowId};
 use crate::domain::view::{WhyView, WorkflowView, status, why_view, workflow_view};
 use crate::domain::workflow::Workflow;
 use crate::journal::fold::Fold;
+use crate::journal::history::{HistoryError, HistoryFolder};
 use crate::journal::open::{journal_folder, read_only};
+use crate::journal::segment::files::DiskFiles;
 
 /// See what videos are in the making.
 #[derive(Debug, Clone, Args)]
@@ -69,16 +72,17 @@ pub fn run(args: &WorkflowArgs, common: &CommonOptions) -> Result<Exit, CliError
     let _lock = feel_lock(settings.data_dir())?;
     let folder = journal_folder(settings.data_dir());
     let fold = read_only(&folder).map_err(|error| open_error(&folder, &error))?;
+    let history = HistoryFolder::new(settings.data_dir(), Arc::new(DiskFiles));
     match &args.command {
-        WorkflowCommand::List(list) => list_workflows(list, &fold, common),
+        WorkflowCommand::List(list) => list_workflows(list, &fold, &history, common),
         WorkflowCommand::Show { id } => {
-            let (channel, workflow) = find(&fold, id)?;
+            let (channel, workflow) = find(&fold, &history, id)?;
             let view = workflow_view(channel, &workflow);
             common.output().result(&view, show_in_words(&view))?;
             Ok(Exit::Done)
         }
         WorkflowCommand::Why { id } => {
-            let (_, workflow) = find(&fold, id)?;
+            let (_, workflow) = find(&fold, &history, id)?;
             let view = at_rest(why_view(&workflow));
             common.output().result(&view, why_in_words(&view))?;
             Ok(Exit::Done)
@@ -96,7 +100,12 @@ fn at_rest(mut view: WhyView) -> WhyView {
     view
 }
 
-fn find(fold: &Fold, id: &str) -> Result<(ChannelId, Workflow), CliError> {
+fn history_error(error: &HistoryError) -> CliError {
+    let exit = if error.is_loss() { Exit::DataDamaged } else { Exit::Failed };
+    CliError::new(exit, error.code(), error)
+}
+
+fn find(fold: &Fold, history: &HistoryFolder, id: &str) -> Result<(ChannelId, Workflow), CliError> {
     let unknown = || {
         CliError::new(Exit::Failed, "not_found", format!("there is no workflow {id}"))
             .at(id)
@@ -108,10 +117,19 @@ fn find(fold: &Fold, id: &str) -> Result<(ChannelId, Workflow), CliError> {
         let workflow = fold.read(channel, |state| state.workflows.get(&wanted).cloned())?;
         Some((channel, workflow))
     });
-    found.next().ok_or_else(unknown)
+    if let Some(found) = found.next() {
+        return Ok(found);
+    }
+    let archived = history.find(fold, wanted).map_err(|error| history_error(&error))?;
+    archived.ok_or_else(unknown)
 }
 
-fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Result<Exit, CliError> {
+fn list_workflows(
+    args: &ListArgs,
+    fold: &Fold,
+    history: &HistoryFolder,
+    common: &CommonOptions,
+) -> Result<Exit, CliError> {
     if let Some(asked) = &args.channel {
         check_channel(asked, fold, common)?;
     }
@@ -123,7 +141,12 @@ fn list_workflows(args: &ListArgs, fold: &Fold, common: &CommonOptions) -> Resul
         if asked.is_some_and(|asked| *asked != name && *asked != channel.to_string()) {
             continue;
         }
-        all.extend(state.workflows.into_values().map(|workflow| (name.clone(), channel, workflow)));
+        let (archived, problems) = history.of_channel(fold, channel);
+        for error in problems {
+            tracing::warn!(%error, "some finished videos are not listed");
+        }
+        let workflows = state.workflows.into_values().chain(archived);
+        all.extend(workflows.map(|workflow| (name.clone(), channel, workflow)));
     }
     if args.parked {
         all.retain(|(_, _, workflow)| workflow.ending().is_none() && !workflow.is_live());

@@ -84,9 +84,8 @@ pub fn related(topic: &Topic, topics: &[Topic], most: usize) -> Vec<Story> {
         .filter(|(other, _)| other.key != topic.key)
         .map(|(other, counts)| (own.cosine(&corpus.vector(counts)), other))
         .collect();
-    ranked.sort_by(|one, other| {
-        other.0.total_cmp(&one.0).then_with(|| one.1.key.cmp(&other.1.key))
-    });
+    ranked
+        .sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.key.cmp(&other.1.key)));
     ranked.into_iter().filter_map(|(_, other)| other.stories.first().cloned()).take(most).collect()
 }
 

@@ -3,6 +3,7 @@
 //! Architecture invariant: pure and total. An event is a fact; it is never refused here, and one
 //! that names something unknown changes nothing (`invariants` and `journal verify` find those).
 
+use super::archive::{archived, history_dropped};
 use super::channel::{ChannelState, SlotRecord, UsedTopic};
 use super::event::Event;
 use super::failure::{Failure, FailureClass};
@@ -128,6 +129,10 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
         Event::ChannelPaused => state.paused = true,
         Event::ChannelResumed => state.paused = false,
         Event::ChannelParked { reason } => state.parked = Some(reason.clone()),
+        Event::WorkflowsArchived { month, file, workflows } => {
+            archived(state, *month, *file, workflows);
+        }
+        Event::HistoryDropped { month } => history_dropped(state, *month),
     }
 }
 

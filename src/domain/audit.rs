@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::decide::{APPROVAL_LIMIT, CATCH_UP_SPREAD};
 use super::event::Event;
 use super::failure::{Failure, FailureClass};
+use super::history::Month;
 use super::ids::{Attempt, Generation, Take, WorkflowId};
 use super::invariants::Violation;
 use super::retry::{LONGEST_ASKED_WAIT, MAX_INTERRUPTIONS, Policies, RetryPolicy, TOPIC_TAKEN};
@@ -40,6 +41,7 @@ struct Track {
     slot: Option<Timestamp>,
     waiting: Option<(WaitReason, Timestamp)>,
     approved: bool,
+    archived: Option<Month>,
 }
 
 impl Track {
@@ -59,6 +61,7 @@ impl Track {
             slot: None,
             waiting: None,
             approved: false,
+            archived: None,
         }
     }
 }
@@ -98,6 +101,15 @@ impl Audit {
             Event::ChannelPaused => self.paused = true,
             Event::ChannelResumed => self.paused = false,
             Event::ChannelParked { .. } => {}
+            Event::WorkflowsArchived { month, workflows, .. } => {
+                for workflow in workflows {
+                    self.archive(*month, *workflow)?;
+                }
+            }
+            // From now on nothing is known of them.
+            Event::HistoryDropped { month } => {
+                self.workflows.retain(|_, track| track.archived != Some(*month));
+            }
             Event::WorkflowStarted { workflow, slot, .. } => {
                 let track = Track { slot: *slot, ..Track::new() };
                 let earlier = self.workflows.insert(*workflow, track);
@@ -141,6 +153,16 @@ impl Audit {
     /// Every slot is taken or skipped once.
     fn book(&mut self, slot: Timestamp) -> Result<(), Violation> {
         ensure(self.slots.insert(slot), "D3", "a slot was decided twice")
+    }
+
+    fn archive(&mut self, month: Month, workflow: WorkflowId) -> Result<(), Violation> {
+        let Some(track) = self.workflows.get_mut(&workflow) else {
+            return ensure(false, "D1", "an unknown workflow was archived");
+        };
+        ensure(track.finished, "D5", "an unfinished workflow was archived")?;
+        ensure(track.archived.is_none(), "D1", "a workflow was archived twice")?;
+        track.archived = Some(month);
+        Ok(())
     }
 
     fn observe_workflow(
@@ -244,7 +266,9 @@ impl Audit {
             | Event::ClockJumped { .. }
             | Event::ChannelPaused
             | Event::ChannelResumed
-            | Event::ChannelParked { .. } => Ok(()),
+            | Event::ChannelParked { .. }
+            | Event::WorkflowsArchived { .. }
+            | Event::HistoryDropped { .. } => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::{Month, SealedMonth};
 use super::ids::{ChannelId, ChannelName, CommandId, Generation, WorkflowId};
 use super::noted::NotedCommand;
 use super::schedule::Schedule;
@@ -106,9 +107,27 @@ pub struct ChannelState {
     pub slots: BTreeMap<Timestamp, SlotRecord>,
     /// Commands with an id from outside, as far as their answers are kept.
     pub commands: BTreeMap<CommandId, NotedCommand>,
+    /// Finished workflows that were archived, by the month they finished in.
+    pub history: BTreeMap<Month, SealedMonth>,
+    /// Workflows of months that retention has removed: nothing but their topics is known any more.
+    pub forgotten: u64,
 }
 
 impl ChannelState {
     /// How many slots are remembered one by one.
     pub const KEPT_SLOTS: usize = 400;
+
+    /// The month whose history holds `workflow`, if one does.
+    #[must_use]
+    pub fn archived_in(&self, workflow: WorkflowId) -> Option<Month> {
+        let mut months = self.history.iter();
+        let found = months.find(|(_, sealed)| sealed.workflows.contains(&workflow));
+        found.map(|(month, _)| *month)
+    }
+
+    /// Whether `workflow` is one of this channel's, in its state or its history.
+    #[must_use]
+    pub fn knows(&self, workflow: WorkflowId) -> bool {
+        self.workflows.contains_key(&workflow) || self.archived_in(workflow).is_some()
+    }
 }

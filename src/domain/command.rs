@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::admission::Refusal;
-use super::artifact::StageOutput;
+use super::artifact::{Digest, StageOutput};
 use super::failure::Failure;
+use super::history::{HistoryFile, Month};
 use super::ids::{Attempt, CommandId, WorkflowId};
 use super::stage::StageName;
 use super::trend::TopicProfile;
@@ -130,6 +131,22 @@ pub enum Command {
     ParkChannel {
         /// Why.
         reason: String,
+    },
+    /// Move finished workflows into the history.
+    Archive {
+        /// The month they finished in.
+        month: Month,
+        /// The month's file until now: the new one holds everything that it held.
+        replaces: Option<Digest>,
+        /// The new file; it is durable.
+        file: HistoryFile,
+        /// The workflows that are new in it.
+        workflows: Vec<WorkflowId>,
+    },
+    /// Let a month of the history go.
+    DropHistory {
+        /// Which.
+        month: Month,
     },
 }
 

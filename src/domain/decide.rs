@@ -9,6 +9,7 @@ mod failing;
 mod slots;
 
 use super::admission::Room;
+use super::archive::{archive, drop_history};
 use super::channel::{ChannelRules, ChannelState};
 use super::command::{Command, Finding, Rejection, StageSuccess};
 use super::event::Event;
@@ -98,6 +99,10 @@ pub fn decide(
         Command::ParkChannel { reason } => {
             Ok(vec![Event::ChannelParked { reason: reason.clone() }])
         }
+        Command::Archive { month, replaces, file, workflows } => {
+            archive(state, *month, *replaces, *file, workflows, context.now)
+        }
+        Command::DropHistory { month } => drop_history(state, *month, context.now),
     }
 }
 
@@ -106,7 +111,13 @@ fn some_or_nothing_due(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
 }
 
 fn find(state: &ChannelState, workflow: WorkflowId) -> Result<&Workflow, Rejection> {
-    state.workflows.get(&workflow).ok_or(Rejection::NotFound(workflow))
+    if let Some(found) = state.workflows.get(&workflow) {
+        return Ok(found);
+    }
+    match state.archived_in(workflow) {
+        Some(_) => Err(Rejection::NotApplicable("the workflow is finished")),
+        None => Err(Rejection::NotFound(workflow)),
+    }
 }
 
 /// What kind of video somebody wants.
@@ -123,7 +134,7 @@ fn start(
     context: Context<'_>,
 ) -> Result<Vec<Event>, Rejection> {
     let workflow = WorkflowId::of_command(command);
-    if state.workflows.contains_key(&workflow) {
+    if state.knows(workflow) {
         return Err(Rejection::AlreadyStarted(workflow));
     }
     if let Some(refusal) = context.room.refusal(0) {
@@ -162,6 +173,9 @@ fn outcome(
     result: &Result<StageSuccess, Failure>,
     context: Context<'_>,
 ) -> Result<Vec<Event>, Rejection> {
+    if state.archived_in(id).is_some() {
+        return Err(Rejection::Stale);
+    }
     let workflow = find(state, id)?;
     let position = running(workflow).ok_or(Rejection::Stale)?;
     if position.stage != stage || position.attempt != attempt {

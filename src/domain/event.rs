@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::{Digest, StageOutput};
 use super::failure::Failure;
+use super::history::{HistoryFile, Month};
 use super::ids::{Attempt, ChannelName, CommandId, Generation, Take, WorkflowId};
 use super::noted::NotedAnswer;
 use super::stage::{ParkCause, StageName, WaitReason};
@@ -230,6 +231,20 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Finished workflows left the state for the history.
+    WorkflowsArchived {
+        /// The month they finished in.
+        month: Month,
+        /// The file that holds them and what the month's file held before; it is durable.
+        file: HistoryFile,
+        /// Which; never empty.
+        workflows: Vec<WorkflowId>,
+    },
+    /// Retention let a month of the history go.
+    HistoryDropped {
+        /// Which.
+        month: Month,
+    },
 }
 
 impl Event {
@@ -263,7 +278,9 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::ChannelPaused
             | Self::ChannelResumed
-            | Self::ChannelParked { .. } => None,
+            | Self::ChannelParked { .. }
+            | Self::WorkflowsArchived { .. }
+            | Self::HistoryDropped { .. } => None,
         }
     }
 
@@ -271,9 +288,11 @@ impl Event {
     #[must_use]
     pub fn event_type(&self) -> &'static str {
         match self {
-            Self::GenerationRaised { .. } | Self::SlotsBegin { .. } | Self::CommandNoted { .. } => {
-                "internal"
-            }
+            Self::GenerationRaised { .. }
+            | Self::WorkflowsArchived { .. }
+            | Self::HistoryDropped { .. }
+            | Self::SlotsBegin { .. }
+            | Self::CommandNoted { .. } => "internal",
             Self::WorkflowStarted { .. } => "workflow.started",
             Self::TrendDetected { .. } => "trend.detected",
             Self::ContentReady { .. } => "content.ready",

@@ -1,7 +1,10 @@
 //! What must hold in every state, by the ids of the design. Checked by property tests, by the
 //! simulation after every event, and by `debug_assert!` in the channel's actor.
 
-use super::channel::{ChannelState, SlotRecord};
+use std::collections::BTreeSet;
+
+use super::channel::{ChannelState, SlotRecord, UsedTopic};
+use super::ids::WorkflowId;
 use super::pending::pending_of;
 use super::retry::{MAX_INTERRUPTIONS, Policies};
 use super::stage::{Position, StageName, StageState};
@@ -30,6 +33,7 @@ pub fn violations(state: &ChannelState, policies: &Policies) -> Vec<Violation> {
     }
     check_topics(state, &mut found);
     check_slots(state, &mut found);
+    check_history(state, &mut found);
     found
 }
 
@@ -93,11 +97,30 @@ fn check_limbo(
     }
 }
 
-/// Every used topic belongs to a workflow that exists; one topic, one workflow.
+/// Every used topic belongs to a workflow that exists, is in the history, or was forgotten with its
+/// month; one topic, one workflow.
 fn check_topics(state: &ChannelState, found: &mut Vec<Violation>) {
-    for (key, used) in &state.topics {
-        if !state.workflows.contains_key(&used.workflow) {
-            report(found, "D1", format!("topic {key:?} is used by an unknown workflow"));
+    let sealed: BTreeSet<WorkflowId> =
+        state.history.values().flat_map(|month| &month.workflows).copied().collect();
+    let is_unknown = |used: &&UsedTopic| {
+        !state.workflows.contains_key(&used.workflow) && !sealed.contains(&used.workflow)
+    };
+    let unknown = state.topics.values().filter(is_unknown).count() as u64;
+    if unknown > state.forgotten {
+        let text = format!("{unknown} topics are used by unknown workflows");
+        report(found, "D1", text);
+    }
+}
+
+/// What was archived has left the state (D1).
+fn check_history(state: &ChannelState, found: &mut Vec<Violation>) {
+    for (month, sealed) in &state.history {
+        if sealed.workflows.iter().any(|workflow| state.workflows.contains_key(workflow)) {
+            report(
+                found,
+                "D1",
+                format!("a workflow is in the state and in the history of {month}"),
+            );
         }
     }
 }

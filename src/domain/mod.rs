@@ -8,20 +8,24 @@
 
 pub mod admission;
 pub mod apply;
+mod archive;
 pub mod artifact;
 pub mod audit;
 pub mod channel;
 pub mod command;
 pub mod decide;
+pub mod disk;
 pub mod embedding;
 pub mod event;
 pub mod failure;
+pub mod history;
 pub mod ids;
 pub mod invariants;
 pub mod narration;
 pub mod noted;
 pub mod pending;
 pub mod polling;
+pub mod retention;
 pub mod retry;
 pub mod schedule;
 pub mod script;

@@ -161,6 +161,15 @@ impl Workflow {
         }
     }
 
+    /// When it ended; `None` while it has not.
+    #[must_use]
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        match self.progress {
+            Progress::Finished { at, .. } => Some(at),
+            Progress::At(_) => None,
+        }
+    }
+
     /// Whether it can still move without a person: neither finished nor parked.
     #[must_use]
     pub fn is_live(&self) -> bool {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
 use super::frame::Frame;
-use super::part::{Changed, Part, parts_of, put_together};
+use super::part::{Changed, Gone, Part, parts_of, put_together};
 use super::record::{self, Commit, RecordError};
 use crate::domain::apply::apply;
 use crate::domain::channel::ChannelState;
@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub point: Point,
     /// The pieces.
     pub parts: Vec<Part>,
+    /// Pieces that were asked for and are not there any more.
+    pub gone: Vec<Gone>,
 }
 
 /// Commits that a slow follower may fall behind before it is told to start over.
@@ -213,7 +215,8 @@ impl Fold {
     pub fn take_changes(&self) -> Snapshot {
         let mut books = self.books();
         let changed = std::mem::take(&mut books.changed);
-        Snapshot { point: books.point, parts: changed.parts(&books.channels) }
+        let parts = changed.parts(&books.channels);
+        Snapshot { point: books.point, parts, gone: changed.gone(&books.channels) }
     }
 
     /// All pieces, for a checkpoint or a new store.
@@ -221,7 +224,7 @@ impl Fold {
     pub fn everything(&self) -> Snapshot {
         let books = self.books();
         let parts = books.channels.iter().flat_map(|(id, state)| parts_of(*id, state)).collect();
-        Snapshot { point: books.point, parts }
+        Snapshot { point: books.point, parts, gone: Vec::new() }
     }
 
     /// A fold that goes on from where a snapshot of everything was taken.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::fold::{Fold, Point};
-use super::rows::{RowError, mark, put_mark, put_part};
+use super::rows::{RowError, mark, put_mark, put_part, remove_part};
 use super::store::{Batch, Opened, SetAside, Store, StoreError};
 use crate::domain::ids::Seq;
 use crate::domain::timestamp::Timestamp;
@@ -94,6 +94,9 @@ impl Follower {
         let mut batch = Batch::default();
         for part in &changes.parts {
             put_part(&mut batch, &self.store, part)?;
+        }
+        for gone in &changes.gone {
+            remove_part(&mut batch, &self.store, gone)?;
         }
         self.finish(batch, changes.point)
     }

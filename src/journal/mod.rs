@@ -4,8 +4,9 @@
 //! told from a torn tail), [`log`] (what a writer needs of a log), [`writer`] and [`queue`] (the one
 //! writer and the way to it), [`record`] (what a frame's payload means), [`fold`] and [`part`] (what
 //! is true, and in which pieces it is kept), [`checkpoint`] and [`checkpointer`], [`open`] (all of it
-//! together), [`verify`] (reading without changing a byte); then [`store`], [`rows`] and [`follower`]
-//! (what follows the fold and can always be made anew). [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
+//! together), [`verify`] (reading without changing a byte), [`history`] (what has left the fold for
+//! sealed files); then [`store`], [`rows`] and [`follower`] (what follows the fold and can always be
+//! made anew). [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
 //! knows bincode.
 //!
 //! Architecture invariant: nothing here decides anything; it keeps what was decided.
@@ -16,6 +17,7 @@ pub mod codec;
 pub mod fold;
 pub mod follower;
 pub mod frame;
+pub mod history;
 pub mod log;
 pub mod memory;
 pub mod open;

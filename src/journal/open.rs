@@ -192,7 +192,7 @@ fn fold_of(checkpoint: Checkpoint) -> Result<Fold, OpenError> {
     let seq = last_seq.0;
     let unreadable = |cause| OpenError::Checkpoint { seq, cause };
     let point = Point { applied: last_seq, ..Point::default() };
-    let mut snapshot = Snapshot { point, parts: Vec::new() };
+    let mut snapshot = Snapshot { point, parts: Vec::new(), gone: Vec::new() };
     for section in checkpoint.sections {
         match section.name.as_str() {
             FOLD_SECTION => {
@@ -214,7 +214,7 @@ fn fold_of(checkpoint: Checkpoint) -> Result<Fold, OpenError> {
 /// [`OpenError`]; the checkpoints before stay.
 pub fn write_checkpoint(folder: &Path, fold: &Fold) -> Result<(Seq, Vec<String>), OpenError> {
     // The snapshot first: a channel that breaks after it is not in it.
-    let Snapshot { point, parts } = fold.everything();
+    let Snapshot { point, parts, .. } = fold.everything();
     if let Some((channel, reason)) = fold.broken_channels().pop_first() {
         return Err(OpenError::Broken { channel, reason });
     }

@@ -1,7 +1,7 @@
 //! The books in small pieces: what checkpoints and the store are made of.
 //!
 //! A channel grows for years, so no piece holds a whole one: its head, each workflow, each used
-//! topic and the sentences' fingerprints (in 256 buckets by their highest byte) are pieces of their
+//! topic, each month of the history and the sentences' fingerprints (in 256 buckets by their highest byte) are pieces of their
 //! own, and a change rewrites only the pieces it touches.
 //!
 //! Architecture invariant: pieces put together are the state they were made of, in whatever order
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::artifact::Digest;
 use crate::domain::channel::{ChannelState, SlotRecord, UsedTopic};
 use crate::domain::event::Event;
+use crate::domain::history::{Month, SealedMonth};
 use crate::domain::ids::{ChannelId, CommandId, WorkflowId};
 use crate::domain::noted::NotedCommand;
 use crate::domain::timestamp::Timestamp;
@@ -34,6 +35,17 @@ pub enum Part {
     Slots(ChannelId, BTreeMap<Timestamp, SlotRecord>),
     /// The noted commands in one of 256 buckets, in order.
     Commands(ChannelId, u8, Vec<(CommandId, NotedCommand)>),
+    /// One month of the history.
+    History(ChannelId, Month, Box<SealedMonth>),
+}
+
+/// A piece that is not there any more, or never was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// One workflow.
+    Workflow(ChannelId, WorkflowId),
+    /// One month of the history.
+    History(ChannelId, Month),
 }
 
 /// Which pieces have changed.
@@ -45,6 +57,7 @@ pub struct Changed {
     sentences: BTreeSet<(ChannelId, u8)>,
     slots: BTreeSet<ChannelId>,
     commands: BTreeSet<(ChannelId, u8)>,
+    history: BTreeSet<(ChannelId, Month)>,
 }
 
 impl Changed {
@@ -70,6 +83,13 @@ impl Changed {
             if let Event::CommandNoted { command, forgotten, .. } = event {
                 let touched = forgotten.iter().chain([command]);
                 self.commands.extend(touched.map(|id| (channel, bucket_of_command(id))));
+            }
+            if let Event::WorkflowsArchived { month, workflows, .. } = event {
+                self.history.insert((channel, *month));
+                self.workflows.extend(workflows.iter().map(|workflow| (channel, *workflow)));
+            }
+            if let Event::HistoryDropped { month } = event {
+                self.history.insert((channel, *month));
             }
         }
     }
@@ -103,7 +123,28 @@ impl Changed {
         for (channel, bucket) in &self.commands {
             parts.extend(channels.get(channel).map(|state| commands(*channel, state, *bucket)));
         }
+        for (channel, month) in &self.history {
+            let sealed = channels.get(channel).and_then(|state| state.history.get(month));
+            parts.extend(
+                sealed.map(|sealed| Part::History(*channel, *month, Box::new(sealed.clone()))),
+            );
+        }
         parts
+    }
+
+    /// Those of the pieces that are not in `channels` any more.
+    #[must_use]
+    pub fn gone(&self, channels: &BTreeMap<ChannelId, ChannelState>) -> Vec<Gone> {
+        let has_workflow = |(channel, id): &&(ChannelId, WorkflowId)| {
+            channels.get(channel).is_some_and(|state| state.workflows.contains_key(id))
+        };
+        let has_month = |(channel, month): &&(ChannelId, Month)| {
+            channels.get(channel).is_some_and(|state| state.history.contains_key(month))
+        };
+        let workflows = self.workflows.iter().filter(|piece| !has_workflow(piece));
+        let months = self.history.iter().filter(|piece| !has_month(piece));
+        let workflows = workflows.map(|(channel, id)| Gone::Workflow(*channel, *id));
+        workflows.chain(months.map(|(channel, month)| Gone::History(*channel, *month))).collect()
     }
 }
 
@@ -124,6 +165,10 @@ pub fn parts_of(channel: ChannelId, state: &ChannelState) -> Vec<Part> {
     }
     let buckets: BTreeSet<u8> = state.commands.keys().map(bucket_of_command).collect();
     parts.extend(buckets.into_iter().map(|bucket| commands(channel, state, bucket)));
+    let history = state.history.iter();
+    parts.extend(
+        history.map(|(month, sealed)| Part::History(channel, *month, Box::new(sealed.clone()))),
+    );
     parts
 }
 
@@ -138,6 +183,7 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
             state.sentences.extend(came_before.sentences);
             state.slots.extend(came_before.slots);
             state.commands.extend(came_before.commands);
+            state.history.extend(came_before.history);
         }
         Part::Workflow(channel, workflow) => {
             channels.entry(channel).or_default().workflows.insert(workflow.id, *workflow);
@@ -153,6 +199,9 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
         }
         Part::Commands(channel, _, commands) => {
             channels.entry(channel).or_default().commands.extend(commands);
+        }
+        Part::History(channel, month, sealed) => {
+            channels.entry(channel).or_default().history.insert(month, *sealed);
         }
     }
 }
@@ -170,6 +219,8 @@ fn head(channel: ChannelId, state: &ChannelState) -> Part {
         sentences: _,
         slots: _,
         commands: _,
+        history: _,
+        forgotten,
     } = state;
     let head = ChannelState {
         name: name.clone(),
@@ -177,6 +228,7 @@ fn head(channel: ChannelId, state: &ChannelState) -> Part {
         paused: *paused,
         parked: parked.clone(),
         slots_after: *slots_after,
+        forgotten: *forgotten,
         ..ChannelState::default()
     };
     Part::Channel(channel, Box::new(head))

@@ -2,7 +2,7 @@
 //!
 //! `c/<channel>` a channel's head, `w/<channel>/<workflow>` a workflow with its small outputs,
 //! `t/<channel>/<digest of the topic's key>` a used topic, `s/<channel>/<bucket>` fingerprints of
-//! used sentences, `m` the point in the journal's history they are all at. What is longer than a
+//! used sentences, `h/<channel>/<month>` a month of the history, `m` the point in the journal's history they are all at. What is longer than a
 //! value may be goes on in rows `<key>#1`, `<key>#2` …; the first row begins with how many there are
 //! (u32, little-endian).
 //!
@@ -16,14 +16,15 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, CodecError};
 use super::fold::Point;
 use super::frame::u32_at;
-use super::part::{Part, put_together};
+use super::part::{Gone, Part, put_together};
 use super::store::{Batch, MAX_VALUE, Row, Store, StoreError};
 use crate::domain::artifact::Digest;
 use crate::domain::channel::ChannelState;
-use crate::domain::ids::ChannelId;
+use crate::domain::history::Month;
+use crate::domain::ids::{ChannelId, WorkflowId};
 
 /// How rows are laid out; rows of another layout are made anew.
-const LAYOUT: u16 = 2;
+const LAYOUT: u16 = 3;
 const MARK_KEY: &str = "m";
 /// Bytes of the count at the beginning of a first row.
 const COUNT: usize = 4;
@@ -66,6 +67,22 @@ pub fn put_part(batch: &mut Batch, store: &Store, part: &Part) -> Result<(), Row
         batch.put(key_of_piece(&key, number), value);
     }
     for number in count..before {
+        batch.remove(key_of_piece(&key, number));
+    }
+    Ok(())
+}
+
+/// Removes the rows of a piece that is gone.
+///
+/// # Errors
+/// [`RowError::Store`].
+pub fn remove_part(batch: &mut Batch, store: &Store, gone: &Gone) -> Result<(), RowError> {
+    let key = match gone {
+        Gone::Workflow(channel, workflow) => key_of_workflow(*channel, *workflow),
+        Gone::History(channel, month) => key_of_month(*channel, *month),
+    };
+    let count = store.get(key.as_bytes())?.and_then(|row| u32_at(&row, 0)).unwrap_or(0);
+    for number in 0..count {
         batch.remove(key_of_piece(&key, number));
     }
     Ok(())
@@ -118,12 +135,21 @@ pub fn channels_of(rows: &[Row]) -> Result<BTreeMap<ChannelId, ChannelState>, Ro
 fn key_of(part: &Part) -> String {
     match part {
         Part::Channel(channel, _) => format!("c/{channel}"),
-        Part::Workflow(channel, workflow) => format!("w/{channel}/{}", workflow.id),
+        Part::Workflow(channel, workflow) => key_of_workflow(*channel, workflow.id),
         Part::Topic(channel, key, _) => format!("t/{channel}/{}", Digest::of(key.as_bytes())),
         Part::Sentences(channel, bucket, _) => format!("s/{channel}/{bucket:02x}"),
         Part::Slots(channel, _) => format!("l/{channel}"),
         Part::Commands(channel, bucket, _) => format!("k/{channel}/{bucket:02x}"),
+        Part::History(channel, month, _) => key_of_month(*channel, *month),
     }
+}
+
+fn key_of_workflow(channel: ChannelId, workflow: WorkflowId) -> String {
+    format!("w/{channel}/{workflow}")
+}
+
+fn key_of_month(channel: ChannelId, month: Month) -> String {
+    format!("h/{channel}/{month}")
 }
 
 fn key_of_piece(key: &str, number: u32) -> String {

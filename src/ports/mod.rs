@@ -11,6 +11,7 @@ pub mod job;
 pub mod picture;
 pub mod platform;
 pub mod source_store;
+pub mod storage;
 pub mod text;
 pub mod trends;
 pub mod video;

@@ -72,6 +72,8 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::PauseChannel => "pause_channel",
         Command::ResumeChannel => "resume_channel",
         Command::ParkChannel { .. } => "park_channel",
+        Command::Archive { .. } => "archive",
+        Command::DropHistory { .. } => "drop_history",
     }
 }
 
@@ -110,6 +112,8 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::ChannelPaused => "channel_paused",
         Event::ChannelResumed => "channel_resumed",
         Event::ChannelParked { .. } => "channel_parked",
+        Event::WorkflowsArchived { .. } => "workflows_archived",
+        Event::HistoryDropped { .. } => "history_dropped",
     }
 }
 

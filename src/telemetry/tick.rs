@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::disk::DiskState;
 use crate::domain::ids::ChannelName;
 use crate::domain::ticket::Ticket;
 
@@ -25,6 +26,11 @@ pub enum Tick {
         channel: ChannelName,
         /// What was wrong and what to do.
         message: String,
+    },
+    /// What the room on the disk means has changed.
+    DiskLevel {
+        /// How much there is and what it means now.
+        state: DiskState,
     },
 }
 

@@ -314,7 +314,7 @@ async fn a_poller_that_is_started_anew_goes_on_where_it_was() {
     let feed = Scripted::new(|_, _| holds(&["a"]));
     ground.sources.declare(&name("one"), vec![declared("feed", feed.clone())]);
     assert_eq!(ground.harvest("one").await.unwrap(), ["a"]);
-    ground.tree.handle().restart_child(&ChildId::from("sources")).await.unwrap();
+    ground.tree.handle().restart(&ChildId::from("sources")).await.unwrap();
     assert_eq!(ground.harvest("one").await.unwrap(), ["a"]);
     tokio::time::sleep(MINUTE * 5).await;
     assert_eq!(feed.reads(), 1);

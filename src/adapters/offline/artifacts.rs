@@ -2,43 +2,116 @@
 //!
 //! Layout: `<root>/content/<first two digits>/<digest>` for content, and
 //! `<root>/bench/<workflow>/<key>/` for work under way, with `finished` in it once it is done.
+//!
+//! Architecture invariant: content is only removed when nobody in this process has kept or found it
+//! lately, so that an attempt under way can count on what it was handed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
+use super::storage::written;
 use crate::adapters::durable_file::{io_failure, sync_folder, write_durably};
 use crate::domain::artifact::{Artifact, Body, Digest, MAX_INLINE_BYTES};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WorkflowId;
+use crate::domain::retention::GRACE;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::artifacts::ArtifactStore;
 
 /// Where work under way is done.
 const BENCH: &str = "bench";
+/// Where spoken sentences are kept.
+const VOICE_CACHE: &str = "voice";
+/// The record of finished work in its workbench.
+const RECORD: &str = "finished";
 
-/// Artifacts in a local folder.
+/// Artifacts in a local folder. Clones are one store.
 #[derive(Debug, Clone)]
 pub struct LocalArtifacts {
     root: PathBuf,
+    /// Content that somebody has kept or found, and when.
+    held: Arc<Mutex<BTreeMap<Digest, Instant>>>,
 }
 
 impl LocalArtifacts {
     /// A store in `root`; the folder is made when something is kept.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, held: Arc::default() }
     }
 
     fn bench_path(&self, workflow: WorkflowId, key: Digest) -> PathBuf {
-        self.root.join(BENCH).join(workflow.to_string()).join(key.to_string())
+        self.benches_of(workflow).join(key.to_string())
     }
 
     fn content_path(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         let shelf: String = name.chars().take(2).collect();
-        self.root.join("content").join(shelf).join(name)
+        self.content_folder().join(shelf).join(name)
+    }
+
+    /// Where content is.
+    pub(super) fn content_folder(&self) -> PathBuf {
+        self.root.join("content")
+    }
+
+    /// Where spoken sentences are kept between videos.
+    #[must_use]
+    pub fn voice_cache(&self) -> PathBuf {
+        self.root.join(VOICE_CACHE)
+    }
+
+    /// The folder with the workbenches of `workflow`.
+    pub(super) fn benches_of(&self, workflow: WorkflowId) -> PathBuf {
+        self.root.join(BENCH).join(workflow.to_string())
+    }
+
+    /// The record of finished work in the workbench `bench`.
+    pub(super) fn record_in(bench: &Path) -> PathBuf {
+        bench.join(RECORD)
+    }
+
+    /// From now on `digest` is not removed for a while. Before its file is looked for, or it could
+    /// be found and then be gone.
+    fn hold(&self, digest: Digest) {
+        self.held().insert(digest, Instant::now());
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Digest, Instant>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes the content `digest` unless it was written at or after `before` or is held. Says
+    /// whether it is gone. Blocks.
+    ///
+    /// # Errors
+    /// [`Failure`] when it cannot be removed.
+    pub(super) fn remove_unless_held(
+        &self,
+        digest: Digest,
+        before: Timestamp,
+    ) -> Result<bool, Failure> {
+        let path = self.content_path(digest);
+        let mut held = self.held();
+        held.retain(|_, since| since.elapsed() < GRACE);
+        if held.contains_key(&digest) {
+            return Ok(false);
+        }
+        let removed = fs::metadata(&path).and_then(|about| {
+            let is_old = written(&about) < before;
+            if is_old { fs::remove_file(&path).map(|()| true) } else { Ok(false) }
+        });
+        match removed {
+            Ok(is_gone) => Ok(is_gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(io_failure("remove", &path, &error)),
+        }
     }
 }
 
@@ -68,7 +141,7 @@ impl ArtifactStore for LocalArtifacts {
         workflow: WorkflowId,
         key: Digest,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let path = self.bench_path(workflow, key).join("finished");
+        let path = Self::record_in(&self.bench_path(workflow, key));
         blocking(move || match fs::read(&path) {
             Ok(record) => Ok(Some(record)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -83,7 +156,7 @@ impl ArtifactStore for LocalArtifacts {
         key: Digest,
         record: Vec<u8>,
     ) -> Result<(), Failure> {
-        let path = self.bench_path(workflow, key).join("finished");
+        let path = Self::record_in(&self.bench_path(workflow, key));
         blocking(move || {
             write_durably(&path, &record).map_err(|error| io_failure("write", &path, &error))
         })
@@ -99,6 +172,7 @@ impl ArtifactStore for LocalArtifacts {
         }
         let stored = artifact(Body::Stored);
         let path = self.content_path(digest);
+        self.hold(digest);
         blocking(move || {
             if path.exists() {
                 return Ok(());
@@ -158,7 +232,7 @@ impl ArtifactStore for LocalArtifacts {
     }
 
     async fn clear_workbenches(&self, workflow: WorkflowId) -> Result<(), Failure> {
-        let path = self.root.join(BENCH).join(workflow.to_string());
+        let path = self.benches_of(workflow);
         blocking(move || match fs::remove_dir_all(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -191,6 +265,7 @@ impl LocalArtifacts {
         let bytes = file.metadata().map_err(failed("read", source))?.len();
         let digest = Digest(*hasher.finalize().as_bytes());
         let target = self.content_path(digest);
+        self.hold(digest);
         let shelf = target.parent().unwrap_or(&self.root);
         fs::create_dir_all(shelf).map_err(failed("make", shelf))?;
         match fs::hard_link(source, &target) {

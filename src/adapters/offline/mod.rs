@@ -13,5 +13,6 @@ pub mod polls;
 pub mod renderer;
 pub mod source_cache;
 pub mod sources;
+pub mod storage;
 pub mod voice;
 pub mod writer;

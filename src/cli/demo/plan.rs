@@ -108,6 +108,7 @@ async fn standing(fold: &Fold, setup: &ChannelSetup) -> Result<Standing, CliErro
         match state.workflows.get(&id) {
             Some(workflow) if workflow.ending().is_some() => round += 1,
             Some(workflow) => break Some((id, is_parked(workflow))),
+            None if state.archived_in(id).is_some() => round += 1,
             None => break None,
         }
     };

@@ -214,6 +214,7 @@ impl Display {
                     None => self.tell_part(channel, ticket.stage, *done),
                 }
             }
+            Tick::DiskLevel { state } => self.line(&state.to_string()),
             Tick::SourceProblem { channel, message } => match self.bars.get(channel) {
                 Some(bar) => bar.println(format!("{channel}: {message}")),
                 None => self.line(&format!("{channel}: {message}")),

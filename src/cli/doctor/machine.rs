@@ -8,6 +8,8 @@ use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use crate::adapters::offline::storage::measure;
+use crate::domain::disk::{DiskLevel, DiskState};
 use crate::domain::timestamp::Timestamp;
 
 use super::{Check, nearest_existing};
@@ -73,6 +75,29 @@ pub(super) fn check_free_space(data_dir: &Path) -> Check {
         return Check::warning(NAME, detail, "make room: 5 GiB last for some weeks of videos");
     }
     Check::ok(NAME, detail)
+}
+
+/// How much of its budget the data folder takes, and whether a node would begin anything new.
+pub(super) fn check_disk_budget(data_dir: &Path, budget: u64) -> Check {
+    const NAME: &str = "disk_budget";
+    if !data_dir.is_dir() {
+        return Check::ok(NAME, "the data folder takes no room yet");
+    }
+    let usage = match measure(data_dir) {
+        Ok(usage) => usage,
+        Err(error) => {
+            let detail = format!("the data folder cannot be measured: {}", error.message);
+            return Check::warning(NAME, detail, "look who owns the files in it");
+        }
+    };
+    let state = DiskState::judge(DiskLevel::Fine, usage, budget);
+    match state.level {
+        DiskLevel::Fine => Check::ok(NAME, state.to_string()),
+        DiskLevel::Warn => Check::warning(NAME, state.to_string(), state.remedy()),
+        DiskLevel::Stop => {
+            Check::warning(NAME, format!("a node would begin nothing new: {state}"), state.remedy())
+        }
+    }
 }
 
 /// Whether another process holds the data folder. The lock is only felt, for an instant and shared.

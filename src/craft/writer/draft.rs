@@ -170,9 +170,8 @@ impl<'a> Draft<'a> {
 
     /// Is the sentence repaired, given what is told before it?
     pub(super) fn is_repaired(&self, at: usize, kept: &Kept) -> bool {
-        self.piece(at).is_some_and(|piece| {
-            piece.leans && piece.alone.is_some() && !self.follows_on(at, kept)
-        })
+        self.piece(at)
+            .is_some_and(|piece| piece.leans && piece.alone.is_some() && !self.follows_on(at, kept))
     }
 
     /// Length and grade of a choice.

@@ -86,8 +86,18 @@ const ALWAYS_LEANING: [&str; 7] =
 
 /// What follows "the" when something was told before.
 const COUNTING_ON: [&str; 12] = [
-    "second", "other", "same", "older", "newer", "quicker", "slower", "result", "rest", "former",
-    "latter", "remaining",
+    "second",
+    "other",
+    "same",
+    "older",
+    "newer",
+    "quicker",
+    "slower",
+    "result",
+    "rest",
+    "former",
+    "latter",
+    "remaining",
 ];
 
 /// Words that promise something that is told next.
@@ -276,4 +286,3 @@ pub(super) fn pointed_at(text: &str) -> Vec<String> {
     }
     found
 }
-

@@ -70,9 +70,8 @@ pub(super) fn standing_alone(text: &str, before: Option<&str>) -> Option<String>
 /// Without "However," and the like at its front.
 fn without_joint(text: &str) -> Option<String> {
     let with_comma = JOINTS.iter().find_map(|joint| text.strip_prefix(joint)?.strip_prefix(", "));
-    let rest = with_comma.or_else(|| {
-        ["But ", "And ", "Yet "].iter().find_map(|joint| text.strip_prefix(joint))
-    })?;
+    let rest = with_comma
+        .or_else(|| ["But ", "And ", "Yet "].iter().find_map(|joint| text.strip_prefix(joint)))?;
     Some(capitalised(rest))
 }
 
@@ -114,8 +113,24 @@ fn the_person(text: &str) -> Option<String> {
 
 /// First words with a capital that are no names.
 const BEGINNINGS: [&str; 18] = [
-    "The", "A", "An", "No", "Nobody", "Every", "Everyone", "Most", "Many", "Some", "Cooks",
-    "Engineers", "Scientists", "Astronauts", "Nothing", "One", "Two", "Three",
+    "The",
+    "A",
+    "An",
+    "No",
+    "Nobody",
+    "Every",
+    "Everyone",
+    "Most",
+    "Many",
+    "Some",
+    "Cooks",
+    "Engineers",
+    "Scientists",
+    "Astronauts",
+    "Nothing",
+    "One",
+    "Two",
+    "Three",
 ];
 
 /// Verbs that stand behind the name of a person.
@@ -123,7 +138,8 @@ fn is_persons_verb(word: &str) -> bool {
     word.ends_with("ed")
         || matches!(
             word,
-            "was" | "had"
+            "was"
+                | "had"
                 | "could"
                 | "would"
                 | "did"

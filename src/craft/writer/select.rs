@@ -68,15 +68,12 @@ impl Worth {
         let sum = draft.sum(kept);
         let off = ((sum.seconds - self.aim).abs() / self.aim.max(1.0) - NEAR_ENOUGH).max(0.0);
         let (lowest, highest) = self.audience.grades();
-        let grade_off = (sum.grade - (highest - GRADE_MARGIN))
-            .max(lowest + GRADE_MARGIN - sum.grade)
-            .max(0.0);
+        let grade_off =
+            (sum.grade - (highest - GRADE_MARGIN)).max(lowest + GRADE_MARGIN - sum.grade).max(0.0);
         let told = (0..draft.len()).filter(|at| kept.get(*at) == Some(&true));
         let worth: f64 = told
             .filter_map(|at| draft.piece(at).map(|piece| (at, piece)))
-            .map(|(at, piece)| {
-                self.of(piece) - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 }
-            })
+            .map(|(at, piece)| self.of(piece) - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 })
             .sum();
         10.0 * TENTH_OFF * off + GRADE_OFF * grade_off - 0.5 * worth
     }

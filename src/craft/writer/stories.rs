@@ -107,10 +107,11 @@ impl Told {
                 extents.push(extent);
             }
         }
-        extents.extend(
-            (1..=self.related.len())
-                .map(|related| Extent { sources: all, each: usize::MAX, related }),
-        );
+        extents.extend((1..=self.related.len()).map(|related| Extent {
+            sources: all,
+            each: usize::MAX,
+            related,
+        }));
         extents
     }
 

@@ -155,7 +155,7 @@ impl Booking<'_> {
         let channel = self.state.name.as_ref().map_or("", |name| name.as_str());
         let command = CommandId::of_slot(channel, slot);
         let workflow = WorkflowId::of_command(&command);
-        if self.state.workflows.contains_key(&workflow) {
+        if self.state.knows(workflow) {
             self.skip(slot, "its workflow was started before".to_owned());
             return;
         }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::machine::{Machine, outcome, policies, start, success, workflow};
+use crate::domain::artifact::Digest;
 use crate::domain::command::{Command, Rejection};
 use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureClass};
+use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::{Attempt, WorkflowId};
 use crate::domain::pending::{Effect, pending, pending_of};
 use crate::domain::retry::MAX_INTERRUPTIONS;
@@ -194,6 +196,59 @@ fn d6_a_server_that_asks_for_years_does_not_get_them() {
     let class = FailureClass::RateLimited { retry_after_ms: u64::MAX };
     end(&mut machine, id, Some(Failure::new(class, "x", "x"))).unwrap();
     assert_eq!(parked_code(&machine, id), Some("asked_to_wait_too_long"));
+}
+
+/// Moves `workflows` into a first file of `month`.
+fn archive(month: Month, workflows: Vec<WorkflowId>) -> Command {
+    let file = HistoryFile { digest: Digest::of(b"sealed"), workflows: 1, bytes: 100 };
+    Command::Archive { month, replaces: None, file, workflows }
+}
+
+#[test]
+fn only_what_has_been_finished_for_a_day_is_archived_and_its_command_is_still_known() {
+    let (mut machine, id) = machine();
+    machine.run(&start(1)).unwrap();
+    machine.run(&Command::Cancel { workflow: id, cause: "cancelled".to_owned() }).unwrap();
+    let month = Month::of(machine.now);
+    let not_yet = machine.run(&archive(month, vec![id]));
+    assert!(matches!(not_yet, Err(Rejection::NotApplicable(_))), "{not_yet:?}");
+    machine.now = machine.now.plus(Duration::from_secs(24 * 3600));
+    for (month, workflows) in [
+        (month, vec![workflow(1)]),
+        (month, vec![workflow(2)]),
+        (month, vec![id, id]),
+        (month, Vec::new()),
+        (Month::of(machine.now.plus(Duration::from_secs(40 * 24 * 3600))), vec![id]),
+    ] {
+        assert!(machine.run(&archive(month, workflows)).is_err());
+    }
+    machine.run(&archive(month, vec![id])).unwrap();
+    assert_eq!(machine.state.archived_in(id), Some(month));
+    assert!(!machine.state.workflows.contains_key(&id));
+    assert_eq!(machine.run(&start(0)), Err(Rejection::AlreadyStarted(id)));
+    let cancel = Command::Cancel { workflow: id, cause: "again".to_owned() };
+    assert_eq!(machine.run(&cancel), Err(Rejection::NotApplicable("the workflow is finished")));
+    let late = outcome(id, StageName::Trend, Attempt(1), Ok(success(StageName::Trend, "late")));
+    assert_eq!(machine.run(&late), Err(Rejection::Stale));
+    // A file that does not follow the one that is there is refused.
+    assert!(machine.run(&archive(month, vec![id])).is_err());
+}
+
+#[test]
+fn a_month_of_the_history_goes_only_when_it_is_over_and_its_topics_stay() {
+    let (mut machine, id) = machine();
+    end(&mut machine, id, None).unwrap();
+    machine.run(&Command::Cancel { workflow: id, cause: "cancelled".to_owned() }).unwrap();
+    let month = Month::of(machine.now);
+    machine.now = machine.now.plus(Duration::from_secs(24 * 3600));
+    machine.run(&archive(month, vec![id])).unwrap();
+    let gone = Command::DropHistory { month };
+    assert_eq!(machine.run(&gone), Err(Rejection::NotApplicable("the month is not over")));
+    machine.now = month.end();
+    machine.run(&gone).unwrap();
+    assert!(machine.run(&gone).is_err());
+    assert!(!machine.state.knows(id));
+    assert_eq!((machine.state.forgotten, machine.state.topics.len()), (1, 1));
 }
 
 #[test]

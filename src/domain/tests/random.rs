@@ -7,9 +7,12 @@ use proptest::prelude::*;
 
 use super::machine::{Machine, outcome, policies, start, success, workflow};
 use crate::domain::admission::Room;
+use crate::domain::artifact::Digest;
 use crate::domain::command::{Command, StageSuccess};
 use crate::domain::failure::{Failure, FailureClass};
+use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::{Attempt, WorkflowId};
+use crate::domain::retention::due_to_archive;
 use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::domain::stage::StageName;
 use crate::domain::workflow::Priority;
@@ -57,6 +60,11 @@ enum Step {
     PauseChannel,
     ResumeChannel,
     ParkChannel,
+    Days(u32),
+    Archive,
+    /// Whether it is finished or not.
+    ArchiveThis(u8),
+    DropHistory,
     Acknowledge,
     Restart {
         survivors: usize,
@@ -110,6 +118,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::PauseChannel),
         2 => Just(Step::ResumeChannel),
         1 => Just(Step::ParkChannel),
+        2 => (1_u32..40).prop_map(Step::Days),
+        3 => Just(Step::Archive),
+        1 => (0..SLOTS).prop_map(Step::ArchiveThis),
+        1 => Just(Step::DropHistory),
         4 => Just(Step::Acknowledge),
         3 => (0_usize..4).prop_map(|survivors| Step::Restart { survivors }),
     ]
@@ -162,10 +174,33 @@ fn command_of(machine: &Machine, step: &Step) -> Option<Command> {
         Step::PauseChannel => Command::PauseChannel,
         Step::ResumeChannel => Command::ResumeChannel,
         Step::ParkChannel => Command::ParkChannel { reason: "drawn".to_owned() },
-        Step::ClockBack(_) | Step::Acknowledge | Step::Restart { .. } | Step::Rules { .. } => {
+        Step::Archive => {
+            let due = due_to_archive(&machine.state, machine.now).pop_first();
+            let (month, workflows) = due?;
+            archive(machine, month, workflows.iter().map(|workflow| workflow.id).collect())
+        }
+        Step::ArchiveThis(slot) => archive(machine, Month::of(machine.now), vec![workflow(slot)]),
+        Step::DropHistory => {
+            Command::DropHistory { month: *machine.state.history.first_key_value()?.0 }
+        }
+        Step::Days(_)
+        | Step::ClockBack(_)
+        | Step::Acknowledge
+        | Step::Restart { .. }
+        | Step::Rules { .. } => {
             return None;
         }
     })
+}
+
+/// Moves `workflows` into a file that follows the one that is there.
+fn archive(machine: &Machine, month: Month, workflows: Vec<WorkflowId>) -> Command {
+    let replaces = machine.state.history.get(&month).map(|sealed| sealed.file.digest);
+    let held = machine.state.history.get(&month).map_or(0, |sealed| sealed.workflows.len());
+    let digest = Digest::of(format!("{replaces:?} {workflows:?}").as_bytes());
+    let count = u32::try_from(held + workflows.len()).unwrap();
+    let file = HistoryFile { digest, workflows: count, bytes: 100 };
+    Command::Archive { month, replaces, file, workflows }
 }
 
 /// Carries one step out; the machine itself checks the invariants after every frame.
@@ -173,6 +208,9 @@ fn take(machine: &mut Machine, step: &Step) {
     match step {
         Step::Wake(ms) => {
             machine.now = machine.now.plus(Duration::from_millis(u64::from(*ms)));
+        }
+        Step::Days(days) => {
+            machine.now = machine.now.plus(Duration::from_secs(u64::from(*days) * 24 * 3600));
         }
         Step::ClockBack(ms) => {
             machine.now = machine.now.minus(Duration::from_millis(u64::from(*ms)));

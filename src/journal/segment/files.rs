@@ -7,6 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use crate::domain::timestamp::Timestamp;
 
 /// A file that is open for writing.
 pub trait OpenFile: Send {
@@ -104,6 +107,16 @@ pub trait FileLayer: Send + Sync {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// When a file was last written.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn modified(&self, path: &Path) -> io::Result<Timestamp> {
+        let modified = std::fs::metadata(path)?.modified()?;
+        let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp(0).plus(since))
     }
 
     /// Makes a folder and those above it.

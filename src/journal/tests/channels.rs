@@ -13,7 +13,9 @@ use crate::domain::command::{Command, Finding, StageSuccess};
 use crate::domain::decide::{Context, decide};
 use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureClass};
+use crate::domain::history::HistoryFile;
 use crate::domain::ids::{ChannelId, ChannelName, CommandId, Generation, WorkflowId};
+use crate::domain::retention::due_to_archive;
 use crate::domain::retry::Policies;
 use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
@@ -114,6 +116,19 @@ impl Channels {
                 attempt: state.workflows.get(&workflow)?.position()?.attempt,
                 result: Err(Failure::new(failure_class(draw / 80), "drawn", "drawn")),
             },
+            12 => {
+                let (month, workflows) = due_to_archive(state, Timestamp(self.now)).pop_first()?;
+                let workflows: Vec<WorkflowId> = workflows.iter().map(|one| one.id).collect();
+                let replaces = state.history.get(&month).map(|sealed| sealed.file.digest);
+                let digest = Digest::of(format!("{replaces:?} {workflows:?}").as_bytes());
+                let file = HistoryFile { digest, workflows: 1, bytes: 100 };
+                Command::Archive { month, replaces, file, workflows }
+            }
+            13 if slot == 0 => Command::DropHistory { month: *state.history.first_key_value()?.0 },
+            14 if slot == 1 => {
+                self.now += 20 * 24 * 3_600_000;
+                Command::Wake
+            }
             _ => {
                 self.topics += 1;
                 let position = state.workflows.get(&workflow)?.position()?;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::domain::artifact::{Artifact, Body, Digest, StageOutput};
 use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureClass};
+use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::{
     Attempt, ChannelId, ChannelName, CommandId, Generation, Take, WorkflowId,
 };
@@ -17,7 +18,7 @@ use crate::domain::workflow::{ContentType, Priority, Publication};
 use crate::journal::record::Commit;
 
 /// How many kinds of events there are.
-pub const KINDS: usize = 27;
+pub const KINDS: usize = 29;
 
 /// Numbers the kinds without a gap; a new one must be added here, and to both lists below.
 pub fn kind(event: &Event) -> usize {
@@ -49,6 +50,8 @@ pub fn kind(event: &Event) -> usize {
         Event::SlotsBegin { .. } => 24,
         Event::CommandNoted { .. } => 25,
         Event::ClockJumped { .. } => 26,
+        Event::WorkflowsArchived { .. } => 27,
+        Event::HistoryDropped { .. } => 28,
     }
 }
 
@@ -76,6 +79,7 @@ pub fn examples() -> Vec<Event> {
         |class| Failure { class, code: text("feed_unreadable"), message: text("Größe 0") };
     let limited = failure(FailureClass::RateLimited { retry_after_ms: 90_000 });
     let publication = Publication { video_id: text("v1"), path: text("videos/v1.mp4") };
+    let file = HistoryFile { digest: Digest([9; 32]), workflows: 1, bytes: 900 };
     let (at, priority) = (Timestamp(1_700_000_000_123), Priority::new(10).unwrap());
     let cause =
         ParkCause { code: text("retries_exhausted"), failure: failure(FailureClass::Ambiguous) };
@@ -140,6 +144,8 @@ pub fn examples() -> Vec<Event> {
             forgotten: vec![CommandId::new("key-1").unwrap()],
         },
         Event::ClockJumped { by_ms: -90_000 },
+        Event::WorkflowsArchived { month: Month::of(at), file, workflows: vec![workflow] },
+        Event::HistoryDropped { month: Month::of(Timestamp(0)) },
     ]
 }
 
@@ -247,6 +253,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         |(workflow, stage, attempt, take)| (workflow, stage, Attempt(attempt), Take(take)),
     );
     let time = any::<i64>().prop_map(Timestamp);
+    let ids = prop::collection::vec(workflow(), 0..9);
     prop_oneof![
         (channel_name(), any::<u64>()).prop_map(|(name, generation)| {
             Event::GenerationRaised { name, generation: Generation(generation) }
@@ -323,6 +330,14 @@ pub fn event() -> impl Strategy<Value = Event> {
                 Event::CommandNoted { command, request: Digest(request), answer, forgotten }
             }),
         any::<i64>().prop_map(|by_ms| Event::ClockJumped { by_ms }),
+        (any::<i64>(), any::<[u8; 32]>(), any::<(u32, u64)>(), ids).prop_map(
+            |(at, digest, (count, bytes), workflows)| Event::WorkflowsArchived {
+                month: Month::of(Timestamp(at)),
+                file: HistoryFile { digest: Digest(digest), workflows: count, bytes },
+                workflows,
+            }
+        ),
+        any::<i64>().prop_map(|at| Event::HistoryDropped { month: Month::of(Timestamp(at)) }),
     ]
 }
 

@@ -19,6 +19,7 @@ use super::platform::SimPlatform;
 use super::universe::{Universe, VirtualTime, locked, rng_about};
 use crate::actors::admission::Admission;
 use crate::actors::channel::ChannelParts;
+use crate::actors::disk_watch::DiskWatch;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::ChannelMsg;
 use crate::actors::narrator::Narrator;
@@ -170,7 +171,7 @@ impl SimNode {
         let feed = Mutex::new((hub.subscribe(), fold.applied()));
         let faces = universe.faces()?;
 
-        let admission = Admission::new(Arc::clone(&fold), u32::MAX);
+        let admission = Admission::new(Arc::clone(&fold), u32::MAX, DiskWatch::default());
         let mut channels = Vec::new();
         let mut parts = Vec::new();
         for index in 0..universe.channels {
@@ -223,6 +224,7 @@ impl SimNode {
             slots: HostSlots { render: 1, light: 2 },
             feed: feed_spec(&registry, &fold, &hub),
             channels: parts,
+            upkeep: None,
         });
         let tree = Tree::start(&environment, &empire.root, spec).await;
         let tree = tree.map_err(|error| model(&error))?;
