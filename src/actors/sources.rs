@@ -390,6 +390,4 @@ fn whole_millis(span: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod live_tests;
-#[cfg(test)]
 mod tests;

@@ -165,6 +165,26 @@ impl Entry {
             state.since = Instant::now();
             state.incarnation
         };
+        self.announce(incarnation, status);
+    }
+
+    /// Notes that life `incarnation` went down with its supervisor, unless another has begun. A
+    /// parked one stays parked, and one that never ran was never stopped.
+    pub(super) fn note_forced_end(&self, incarnation: Incarnation) {
+        {
+            let mut state = self.lock();
+            let is_at_rest =
+                matches!(state.status, Status::Declared | Status::Stopped | Status::Parked { .. });
+            if state.incarnation != incarnation || is_at_rest {
+                return;
+            }
+            state.status = Status::Stopped;
+            state.since = Instant::now();
+        }
+        self.announce(incarnation, Status::Stopped);
+    }
+
+    fn announce(&self, incarnation: Incarnation, status: Status) {
         // Nobody may be listening; then nobody is told.
         let _ = self.announcer.transitions.send(Transition {
             path: self.path.clone(),

@@ -128,7 +128,10 @@ impl Actor for Supervisor {
         event: SupervisionEvent,
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some((actor, exit)) = exit_of(&event) {
+        let ended = exit_of(&event);
+        // With the event goes the state of whoever was killed, and with that what it holds.
+        drop(event);
+        if let Some((actor, exit)) = ended {
             state.child_ended(actor, exit);
         }
         Ok(())

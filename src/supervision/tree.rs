@@ -139,6 +139,12 @@ impl SupervisorHandle {
         self.ask(ACCEPT_LIMIT, Request::Children).await
     }
 
+    /// The supervisor's actor, to do it harm.
+    #[cfg(test)]
+    pub(super) fn cell(&self) -> Option<ActorCell> {
+        self.handle.current().map(|mailbox| mailbox.actor().get_cell())
+    }
+
     async fn ask<T: Send>(
         &self,
         limit: Duration,

@@ -9,6 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use crate::supervision::envelope::Trace;
 use crate::supervision::observe::Transition;
 use crate::supervision::path::ActorPath;
+use crate::supervision::spec::Restart;
 use crate::supervision::tree::{SupervisorHandle, Tree};
 
 use super::chance::Chance;
@@ -223,21 +224,24 @@ impl Drill {
             Some(place) => self.removed.remove(place).anew(),
             None => self.map.unit(&parent, 1),
         };
-        let path = unit.path.clone();
-        self.trace.push(format!("add {path} {:?} group {}", unit.restart, unit.group.is_some()));
+        let (path, kind) = (unit.path.clone(), unit.restart);
+        self.trace.push(format!("add {path} {kind:?} group {}", unit.group.is_some()));
         let spec = self.troops.enlist(&self.field, &unit);
+        let fates = self.bad_starts();
         if let Some((_, orders)) = self.troops.soldiers.get(&path) {
-            let fates = self.bad_starts();
             orders.fates.lock().unwrap().extend(&fates);
             unit.fates.extend(fates);
         }
         handle.add(spec.clone()).await.map_err(|error| format!("add {path}: {error}"))?;
         self.settle_added(&parent, unit);
+        if kind == Restart::Temporary {
+            // It may have come and gone.
+            return Ok(());
+        }
         let again = handle.add(spec).await.err().map(|error| error.code());
-        // A temporary one may have come and gone, and a failure may have ended the supervisor.
-        let refusals =
-            [Some("duplicate_child"), Some("supervisor_stopping"), Some("actor_not_running")];
-        if !refusals.contains(&again) {
+        // Its failure may have ended the supervisor.
+        let refusals = ["duplicate_child", "supervisor_stopping", "actor_not_running"];
+        if !again.is_some_and(|code| refusals.contains(&code)) {
             return Err(format!("{path} was added twice: {again:?}"));
         }
         Ok(())
@@ -386,11 +390,9 @@ const SEEDS: u64 = 600;
 
 #[test]
 fn whatever_happens_to_a_tree_it_ends_up_as_its_specs_say() {
-    for seed in 0..SEEDS {
-        if let Err(found) = course(seed) {
-            panic!("{found}");
-        }
-    }
+    let failed: Vec<String> = (0..SEEDS).filter_map(|seed| course(seed).err()).collect();
+    let first = failed.iter().take(3).cloned().collect::<Vec<_>>().join("\n\n");
+    assert!(failed.is_empty(), "{} of {SEEDS} courses: {first}", failed.len());
 }
 
 #[test]

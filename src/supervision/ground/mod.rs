@@ -3,7 +3,8 @@
 //!
 //! [`soldier`] is the one actor of all tests, [`field`] the place to try it; [`map`] draws trees,
 //! [`oracle`] foretells in plain words of its own what must become of a tree, [`drill`] does one
-//! thing after the other and compares, [`inspection`] says what must hold.
+//! thing after the other and compares, [`storm`] does everything at once, and [`inspection`] says what
+//! must hold.
 //!
 //! Architecture invariant: a seed says everything; two runs of one seed are the same history.
 
@@ -14,3 +15,4 @@ mod inspection;
 mod map;
 mod oracle;
 pub(super) mod soldier;
+mod storm;

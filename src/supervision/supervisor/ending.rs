@@ -1,4 +1,5 @@
-//! The ordered end of a supervisor: its children first.
+//! The ordered end of a supervisor: its children first. And its end by force, which takes them with
+//! it.
 //!
 //! Architecture invariant: when it is over, nothing that this supervisor had started runs, but an
 //! actor that blocks its thread.
@@ -9,6 +10,17 @@ use super::super::observe::Status;
 use super::super::shutdown::{KILL_GRACE, stop_actor, stop_group};
 use super::super::spec::DEFAULT_SHUTDOWN;
 use super::SupervisorState;
+
+/// After an ordered end there are no children any more. A supervisor that is killed leaves them to
+/// the engine, which kills them too; then nobody must be told that they run.
+impl Drop for SupervisorState {
+    fn drop(&mut self) {
+        for child in self.children.values_mut() {
+            child.vacate();
+            child.spec.entry.note_forced_end(child.incarnation);
+        }
+    }
+}
 
 impl SupervisorState {
     /// Stops all children in order; afterwards none runs.

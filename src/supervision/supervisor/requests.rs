@@ -7,6 +7,7 @@ use ractor::ActorProcessingErr;
 
 use super::super::child::{Child, StopReply};
 use super::super::command::Request;
+use super::super::envelope::Reply;
 use super::super::observe::Status;
 use super::super::path::ChildId;
 use super::super::roster::Member;
@@ -51,8 +52,14 @@ impl SupervisorState {
                 let accepted = self.plan.stop_child(&id);
                 steps = self.answer_when_down(&id, accepted, reply);
             }
-            Request::Restart(id, reply) => reply.send(self.plan.restart_child(&id)),
-            Request::Unpark(id, reply) => reply.send(self.plan.unpark(&id)),
+            Request::Restart(id, reply) => {
+                let accepted = self.plan.restart_child(&id);
+                self.answer_restart(&id, accepted, reply);
+            }
+            Request::Unpark(id, reply) => {
+                let accepted = self.plan.unpark(&id);
+                self.answer_restart(&id, accepted, reply);
+            }
             Request::Children(reply) => {
                 let views = self.plan.ids().filter_map(|id| Some(self.children.get(id)?.view(id)));
                 reply.send(views.collect());
@@ -87,6 +94,22 @@ impl SupervisorState {
                 Vec::new()
             }
         }
+    }
+
+    /// It is neither parked nor backing off any more, though its turn may not have come yet.
+    fn answer_restart(
+        &mut self,
+        id: &ChildId,
+        accepted: Result<(), PlanError>,
+        reply: Reply<Result<(), PlanError>>,
+    ) {
+        if let Some(child) = self.children.get_mut(id).filter(|_| accepted.is_ok())
+            && let Status::Parked { .. } | Status::BackingOff { .. } = child.spec.entry.status()
+        {
+            child.pending = None;
+            child.spec.entry.set_status(Status::Stopped);
+        }
+        reply.send(accepted);
     }
 
     fn add(&mut self, spec: ChildSpec) -> Result<(), PlanError> {

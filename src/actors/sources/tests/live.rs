@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::*;
+use super::super::*;
 use crate::adapters::offline::polls::PollFiles;
 use crate::adapters::offline::source_cache::SourceCache;
 use crate::adapters::online::feed_http::{FeedClient, FeedHttp, HttpLimits};
