@@ -80,9 +80,8 @@ impl ChannelDoors for TreeDoors {
         let Some(handle) = (self.0)().remove(&channel) else {
             return Err(format!("channel {channel} is not there any more"));
         };
-        let question = |reply| {
-            ChannelMsg::Command { command, id: None, note: None, reply: Some(reply) }
-        };
+        let question =
+            |reply| ChannelMsg::Command { command, id: None, note: None, reply: Some(reply) };
         match handle.call(ANSWER_LIMIT, Trace::default(), question).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),

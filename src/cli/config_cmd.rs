@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::config::trend::TrendPlace;
 use crate::config::problem::ConfigError;
 use crate::config::secret::{SecretAt, SecretPlace};
+use crate::config::trend::TrendPlace;
 use crate::config::{Config, DEFAULT_FILE, STARTER};
+use crate::domain::source::SourceKind;
 
 use super::options::{CommonOptions, config_error};
 use super::output::{CliError, Exit, print_json, print_text};
