@@ -47,7 +47,7 @@ impl MergeRule {
     /// The rule for full stories.
     pub const STANDARD: Self = Self {
         alone: 0.44,
-        by_meaning: 0.55,
+        by_meaning: 0.50,
         with_first_tag: 0.28,
         with_two_tags: 0.19,
         with_numbered_name: 0.18,
