@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::messages::StageJob;
 use super::stage_work::{LoggedBy, StageTools, StageWork, to_json};
 use crate::craft::choose::{Material, Wish, choose, rank};
+use crate::craft::meaning::Meanings;
 use crate::domain::artifact::StageOutput;
 use crate::domain::channel::UsedTopic;
 use crate::domain::command::{Finding, StageSuccess};
@@ -17,6 +18,7 @@ use crate::domain::failure::Failure;
 use crate::domain::stage::StageName;
 use crate::domain::trend::TopicProfile;
 use crate::gpu::broker::Need;
+use crate::ports::embedder::Embedder;
 use crate::ports::job::JobControl;
 use crate::ports::trends::TrendSource;
 use crate::telemetry::tick::Tick;
@@ -27,13 +29,14 @@ pub const TOPIC_FILE: &str = "topic.json";
 /// Reads a channel's sources.
 pub struct TrendScout {
     source: Arc<dyn TrendSource>,
+    embedder: Arc<dyn Embedder>,
 }
 
 impl TrendScout {
-    /// A scout that reads `source`.
+    /// A scout that reads `source`, and asks `embedder` what the stories mean.
     #[must_use]
-    pub fn new(source: Arc<dyn TrendSource>) -> Self {
-        Self { source }
+    pub fn new(source: Arc<dyn TrendSource>, embedder: Arc<dyn Embedder>) -> Self {
+        Self { source, embedder }
     }
 }
 
@@ -61,7 +64,13 @@ impl StageWork for TrendScout {
         // The topics that are used belong to the key: a choice that another workflow took first
         // must not be found again.
         let used: Vec<&str> = job.used_topics.keys().map(String::as_str).collect();
-        format!("scout 1\n{}\n{:?}\n{}", tools.profile.niche, job.requested_topic, used.join("\n"))
+        format!(
+            "scout 2\n{}\n{}\n{:?}\n{}",
+            self.embedder.describe(),
+            tools.profile.niche,
+            job.requested_topic,
+            used.join("\n")
+        )
     }
 
     async fn perform(
@@ -79,8 +88,13 @@ impl StageWork for TrendScout {
         }
         control.check()?;
         let used = told(&job.used_topics);
-        let topics =
-            rank(&Material::of(&harvest.stories, harvest.as_of, &tools.profile.niche, &used));
+        let texts = Meanings::texts(&harvest.stories, &used);
+        let answers = self.embedder.embed(&texts).await?;
+        let meanings = Meanings::asked(texts, answers);
+        let topics = rank(&Material {
+            meanings: &meanings,
+            ..Material::of(&harvest.stories, harvest.as_of, &tools.profile.niche, &used)
+        });
         let wish = Wish { content_type: job.content_type, topic: job.requested_topic.as_deref() };
         let topic = choose(&topics, &wish)?;
         let artifact = tools.artifacts.put(TOPIC_FILE, to_json(TOPIC_FILE, topic)?).await?;

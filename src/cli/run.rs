@@ -26,6 +26,7 @@ use crate::actors::uploader::Uploader;
 use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::offline::artifacts::LocalArtifacts;
 use crate::adapters::offline::child::ChildRunner;
+use crate::adapters::offline::embedder::HashedEmbedder;
 use crate::adapters::offline::fonts::load_faces;
 use crate::adapters::offline::images::DesignedCards;
 use crate::adapters::offline::library::LocalLibrary;
@@ -355,7 +356,8 @@ fn channel_parts(
     let store = Arc::new(artifacts.clone());
     let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
     let parts = channels.iter().map(|setup| {
-        let scout: Arc<dyn StageWork> = Arc::new(TrendScout::new(Arc::clone(&setup.source)));
+        let scout: Arc<dyn StageWork> =
+            Arc::new(TrendScout::new(Arc::clone(&setup.source), Arc::new(HashedEmbedder)));
         let render = Renderer::new(
             Arc::clone(&images) as _,
             Arc::clone(&renderer) as _,

@@ -135,3 +135,61 @@ fn closest<'a>(topics: &'a [Topic], asked: &str) -> Result<&'a Topic, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn story(source: &str, title: &str, text: &str) -> Story {
+        Story {
+            id: title.to_owned(),
+            title: title.to_owned(),
+            url: None,
+            published: NOW,
+            text: text.to_owned(),
+            tags: Vec::new(),
+            views: None,
+            source: source.to_owned(),
+            reference: None,
+        }
+    }
+
+    #[test]
+    fn what_competitors_have_told_comes_after_what_they_have_not() {
+        let stories = [
+            story("a", "How yeast raises bread", "Yeast breathes gas into the dough."),
+            story("a", "Why onions make you cry", "A sliced onion sets free a sulphur gas."),
+        ];
+        for (told, other) in [("yeast", "onions"), ("onions", "yeast")] {
+            let covered = stories.iter().find(|story| story.title.contains(told)).unwrap();
+            let competitors = [story("rival", &covered.title, &covered.text)];
+            let material = Material::of(&stories, NOW, "kitchen", &[]);
+            let ranked = rank(&Material { competitors: &competitors, ..material });
+            assert_eq!(ranked.len(), 2, "a competitor's story is never a topic");
+            assert!(ranked[0].title.contains(other) && ranked[0].score > ranked[1].score);
+        }
+    }
+
+    #[test]
+    fn an_evergreen_topic_is_chosen_without_what_depends_on_the_day() {
+        let fresh = story("a", "Onions today", "A sliced onion.");
+        let lasting = Story {
+            published: Timestamp(0),
+            ..story("b", "Bread and yeast", "Yeast raises the bread in every kitchen.")
+        };
+        let stories = [fresh, lasting];
+        let topics = rank(&Material::of(&stories, NOW, "bread yeast", &[]));
+        let of = |content_type| {
+            choose(&topics, &Wish { content_type, topic: None }).unwrap().title.clone()
+        };
+        assert_eq!(of(ContentType::Evergreen), "Bread and yeast");
+        assert_eq!(
+            choose(&[], &Wish { content_type: ContentType::Trending, topic: None })
+                .unwrap_err()
+                .code,
+            NO_TOPIC_LEFT
+        );
+    }
+}

@@ -16,7 +16,8 @@ use crate::domain::trend::{Story, TopicProfile};
 
 /// Competitors' items are short, so they need less likeness than two full stories.
 const RULE: MergeRule = MergeRule {
-    alone: 0.26,
+    alone: 0.30,
+    by_meaning: 0.45,
     with_first_tag: 0.22,
     with_two_tags: 0.16,
     with_numbered_name: 0.12,

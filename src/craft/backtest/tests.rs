@@ -62,11 +62,12 @@ fn polls(every: f64, lives: &[Life], views: impl Fn(usize, f64) -> f64) -> Vec<P
 
 fn sighting(story: usize, life: &Life, views: f64) -> Sighting {
     // Each title has a word of its own, so that no two are the same story.
-    let word: String = [story % 6, story / 6].iter().map(|n| "bdfgkl".repeat(n + 2)).collect();
+    let first = ["bar", "den", "fis", "gom", "kul", "lat"][story % 6];
+    let second = ["wex", "yup", "zod", "vim", "ton", "sab"][story / 6];
     Sighting {
         story: format!("story {story}"),
         source: "feed".to_owned(),
-        title: format!("The {word} story"),
+        title: format!("The {first}{second} story"),
         published: life.published,
         rank: 1 + story as u32,
         views: Some(views as u64),

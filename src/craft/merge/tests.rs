@@ -88,3 +88,37 @@ fn only_the_newest_stories_are_compared() {
     let told: usize = merge(&told_twice(), &rule).iter().map(|group| group.stories.len()).sum();
     assert_eq!(told, 2);
 }
+
+/// Short items without tags, each told twice in other forms of its words.
+fn paraphrased() -> Vec<Story> {
+    [
+        ("Alexei Leonov's spacewalk", "Alexei Leonov walks in space"),
+        ("Chocolate tempering explained", "How chocolate is tempered"),
+        ("Recycling aluminium cans", "Aluminum can recycled"),
+        ("Freezing point of salted water", "Why salt water freezes late"),
+        ("Volcanic eruption in Iceland", "Icelandic volcano erupts"),
+        ("Vaccination against measles", "Measles vaccines work"),
+    ]
+    .into_iter()
+    .flat_map(|(one, other)| [story("a", one, ""), story("b", other, "")])
+    .collect()
+}
+
+#[test]
+fn stories_told_in_other_forms_of_words_are_found_by_their_meaning() {
+    let rule = MergeRule::default();
+    let pairs = |groups: &[StoryGroup]| groups.iter().filter(|g| g.stories.len() == 2).count();
+    let by_meaning = merge(&paraphrased(), &rule);
+    assert!(by_meaning.iter().all(|group| {
+        let titles: Vec<&str> = group.stories.iter().map(|story| story.title.as_str()).collect();
+        let stories = paraphrased();
+        let are_pair = |pair: &[Story]| pair.iter().all(|s| titles.contains(&s.title.as_str()));
+        titles.len() == 1 || (titles.len() == 2 && stories.chunks(2).any(are_pair))
+    }));
+    let by_words_alone = merge_by(&paraphrased(), &rule, &Meanings::asked(Vec::new(), Vec::new()));
+    let (found, without) = (pairs(&by_meaning), pairs(&by_words_alone));
+    assert!(
+        found >= 5 && found > without,
+        "{found} of 6, by words alone {without}: {by_meaning:#?}"
+    );
+}

@@ -16,6 +16,8 @@ const PAST_PEAK: f64 = 0.7;
 const FORESIGHT_HOURS: f64 = 14.0 * 24.0;
 /// Rates below this share of the highest one are noise, for the logarithm.
 const LEAST_SHARE: f64 = 1e-3;
+/// A ceiling so far above what was seen that this share of it is not reached is a guess.
+const LEAST_OF_CEILING: f64 = 0.05;
 /// Fewer rates than this say nothing about a course.
 const MIN_RATES: usize = 3;
 
@@ -105,6 +107,9 @@ fn logistic_peak(looks: &[Point], fastest_seen: f64) -> Option<f64> {
     }
     let ceiling = at_no_views / slowing;
     let now = last_few(looks, 1).first().map(|look| look.value)?;
+    if now < LEAST_OF_CEILING * ceiling {
+        return None;
+    }
     if now >= ceiling / 2.0 {
         return Some(fastest_seen);
     }

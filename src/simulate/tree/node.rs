@@ -29,6 +29,7 @@ use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
+use crate::adapters::offline::embedder::HashedEmbedder;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::ids::{ChannelId, ChannelName, Seq};
 use crate::domain::invariants::Violation;
@@ -316,7 +317,7 @@ fn works(
     let camera = Arc::new(Camera(Arc::clone(store)));
     let platform = Arc::new(SimPlatform { universe: Arc::clone(universe) });
     let real: [Arc<dyn StageWork>; 5] = [
-        Arc::new(TrendScout::new(Arc::new(Stories::new(index)))),
+        Arc::new(TrendScout::new(Arc::new(Stories::new(index)), Arc::new(HashedEmbedder))),
         Arc::new(Scriptwriter::new(Arc::new(Writer))),
         Arc::new(Narrator::new(Arc::new(Speaker(Arc::clone(store))))),
         Arc::new(Renderer::new(Arc::new(Painter), camera, Arc::clone(faces), settings)),
