@@ -33,7 +33,7 @@ mod sealed;
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;
 const NEW_SUFFIX: &str = ".new";
-const BAD_SUFFIX: &str = ".bad";
+const BAD_INFIX: &str = ".bad-";
 
 /// Why a file of the history cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +224,8 @@ impl HistoryFolder {
         (held, problems)
     }
 
-    /// Puts a damaged file where it is not taken for a sealed one, for whoever wants to look.
+    /// Puts a damaged file at `<its name>.bad-<now in milliseconds>`, where it is not taken for a
+    /// sealed one, for whoever wants to look.
     ///
     /// # Errors
     /// [`HistoryError::Io`]. One that is gone is no error.
@@ -233,9 +234,10 @@ impl HistoryFolder {
         channel: ChannelId,
         month: Month,
         file: &HistoryFile,
+        now: Timestamp,
     ) -> Result<(), HistoryError> {
         let path = self.path(channel, month, file);
-        let aside = path.with_extension(format!("hist{BAD_SUFFIX}"));
+        let aside = path.with_extension(format!("hist{BAD_INFIX}{}", now.0));
         match self.files.rename(&path, &aside) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -262,12 +264,17 @@ impl HistoryFolder {
         problems
     }
 
-    /// Removes the files that no state in `fold` names and that were last written before `before`.
-    /// Returns how many went. Blocks.
+    /// Removes the files that no state in `fold` names and that were last written before `before`,
+    /// and those that were set aside before `set_aside_before`. Returns how many went. Blocks.
     ///
     /// # Errors
     /// [`HistoryError::Io`]; what was removed until then stays removed.
-    pub fn remove_unnamed(&self, fold: &Fold, before: Timestamp) -> Result<u64, HistoryError> {
+    pub fn remove_unnamed(
+        &self,
+        fold: &Fold,
+        before: Timestamp,
+        set_aside_before: Timestamp,
+    ) -> Result<u64, HistoryError> {
         let listed = |folder: &Path| {
             let names = self.files.names(folder);
             names.map_err(|error| LogError::of_io("list", folder, error))
@@ -295,7 +302,11 @@ impl HistoryFolder {
                 if named.contains(&path) {
                     continue;
                 }
-                if self.files.modified(&path).map_err(failed("look at"))? < before {
+                let is_over = match set_aside_at(&path) {
+                    Some(at) => at < set_aside_before,
+                    None => self.files.modified(&path).map_err(failed("look at"))? < before,
+                };
+                if is_over {
                     self.files.remove(&path).map_err(failed("remove"))?;
                     removed += 1;
                 }
@@ -303,6 +314,12 @@ impl HistoryFolder {
         }
         Ok(removed)
     }
+}
+
+/// When a file was set aside, if it was.
+fn set_aside_at(path: &Path) -> Option<Timestamp> {
+    let (_, ms) = path.file_name()?.to_str()?.split_once(BAD_INFIX)?;
+    ms.parse().ok().map(Timestamp)
 }
 
 fn file_name(month: Month, digest: Digest) -> String {

@@ -37,8 +37,9 @@ pub(super) async fn archive_finished(
         let old =
             parts.fold.read(channel, |state| state.history.get(&month).map(|sealed| sealed.file));
         let history = parts.history.clone();
-        let sealing =
-            tokio::task::spawn_blocking(move || seal(&history, channel, month, old, workflows));
+        let sealing = tokio::task::spawn_blocking(move || {
+            seal(&history, channel, month, old, workflows, now)
+        });
         // The node is stopping.
         let Ok(sealed) = sealing.await else { return };
         let file = match sealed {
@@ -78,13 +79,14 @@ fn seal(
     month: Month,
     old: Option<HistoryFile>,
     mut workflows: Vec<Workflow>,
+    now: Timestamp,
 ) -> Result<Sealed, HistoryError> {
     let mut lost = None;
     if let Some(old) = old {
         match history.read(channel, month, &old) {
             Ok(held) => workflows.extend(held),
             Err(error) if error.is_loss() => {
-                history.set_aside(channel, month, &old)?;
+                history.set_aside(channel, month, &old, now)?;
                 lost = Some(error);
             }
             Err(error) => return Err(error),

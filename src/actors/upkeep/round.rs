@@ -110,7 +110,11 @@ async fn verify_history(parts: &UpkeepParts, tidied: &mut Tidied) {
 async fn remove_unnamed_files(parts: &UpkeepParts, now: Timestamp, tidied: &mut Tidied) {
     let (history, fold) = (parts.history.clone(), Arc::clone(&parts.fold));
     let before = now.minus(GRACE);
-    let removing = tokio::task::spawn_blocking(move || history.remove_unnamed(&fold, before)).await;
+    let set_aside_before = now.minus(parts.rules.borrow().artifacts.max(GRACE));
+    let removing = tokio::task::spawn_blocking(move || {
+        history.remove_unnamed(&fold, before, set_aside_before)
+    })
+    .await;
     match removing {
         Ok(Ok(removed)) => tidied.sealed_files += removed,
         Ok(Err(error)) => tidied.problem(error),

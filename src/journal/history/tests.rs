@@ -203,12 +203,18 @@ fn only_old_files_that_nobody_names_are_removed() {
         file
     };
     let (old, fresh, named) = (write(1, 5_000), write(2, 500), write(3, 5_000));
-    let aside = write(4, 5_000);
-    history.set_aside(CHANNEL, month(), &aside).unwrap();
-    history.set_aside(CHANNEL, month(), &aside).unwrap();
-    assert_eq!(names(folder.path()).iter().filter(|name| name.ends_with(".hist.bad")).count(), 1);
+    for (count, age_ms) in [(4, 5_000), (5, 15_000)] {
+        let aside = write(count, 50_000);
+        let then = Timestamp(now.0 - age_ms);
+        history.set_aside(CHANNEL, month(), &aside, then).unwrap();
+        history.set_aside(CHANNEL, month(), &aside, then).unwrap();
+    }
+    let aside = |names: Vec<String>| names.iter().filter(|name| name.contains(".bad-")).count();
+    assert_eq!(aside(names(folder.path())), 2);
     let fold = fold_of(named, &workflows(3));
-    assert_eq!(history.remove_unnamed(&fold, Timestamp(now.0 - 1_000)).unwrap(), 2);
+    let (before, set_aside_before) = (Timestamp(now.0 - 1_000), Timestamp(now.0 - 10_000));
+    assert_eq!(history.remove_unnamed(&fold, before, set_aside_before).unwrap(), 2);
+    assert_eq!(aside(names(folder.path())), 1);
     assert!(!history.path(CHANNEL, month(), &old).exists());
     assert!(history.path(CHANNEL, month(), &fresh).exists());
     assert_eq!(history.read(CHANNEL, month(), &named).unwrap(), workflows(3));
