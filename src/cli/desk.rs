@@ -6,24 +6,32 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use super::desk_script::{off_the_runtime, script_on};
 use super::run::ChannelSetup;
+use crate::actors::admission::Admission;
 use crate::actors::trend_scout::told;
 use crate::adapters::durable_file::write_durably;
 use crate::config::Config;
 use crate::config::edit::{EditError, Edited, add_channel, remove_channel};
-use crate::craft::choose::rank;
+use crate::craft::choose::Material;
+use crate::craft::trend_rows::trend_rows;
+use crate::domain::admission::Refusal;
+use crate::domain::channel::SlotRecord;
 use crate::domain::failure::Failure;
 use crate::domain::ids::ChannelName;
+use crate::domain::source::SourceHealth;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::trend::{Topic, TrendRow};
+use crate::domain::trend::TrendRow;
 use crate::http::orchestrator::{Desk, NotAdmitted, ScriptWish, SlotView};
 use crate::http::problem::Problem;
 use crate::journal::fold::Fold;
+use crate::ports::clock::Clock;
 
 /// Takes a changed config up.
 #[async_trait]
@@ -51,35 +59,72 @@ pub struct NodeDesk {
     pub channels: BTreeMap<ChannelName, ChannelSetup>,
     /// Everything that was committed.
     pub fold: Arc<Fold>,
+    /// Whether there is room for more.
+    pub admission: Admission,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
     /// The config file; `None` for a node that runs without one.
     pub config: Option<ConfigFile>,
 }
 
+/// How far ahead slots are shown.
+const SLOTS_AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most slots that are shown of those to come, and of those that were.
+const MOST_SLOTS: usize = 50;
+
 #[async_trait]
 impl Desk for NodeDesk {
     fn refusal(&self) -> Option<NotAdmitted> {
-        None
+        let refusal = self.admission.refusal()?;
+        // A node that is full of work is at work.
+        let is_full = matches!(refusal, Refusal::NodeFull { .. });
+        (!is_full).then(|| NotAdmitted { code: refusal.code(), message: refusal.to_string() })
     }
 
     async fn trends(&self, channel: &ChannelName) -> Result<Vec<TrendRow>, Problem> {
         let Some(setup) = self.channels.get(channel) else { return Ok(Vec::new()) };
         let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
         let told = self.fold.read(setup.profile.id, |state| told(&state.topics));
-        let topics = rank(&harvest.stories, harvest.as_of, &setup.profile.niche, &told);
-        Ok(topics.into_iter().map(|topic| row(topic, harvest.as_of)).collect())
+        let niche = setup.profile.niche.clone();
+        off_the_runtime(move || {
+            let material = Material::of(&harvest.stories, harvest.as_of, &niche, &told);
+            let (competitors, polls) = (&harvest.competitors, &harvest.polls);
+            trend_rows(&Material { competitors, polls, ..material })
+        })
+        .await
     }
 
-    fn sources(&self, _: &ChannelName) -> Vec<Value> {
+    fn sources(&self, _: &ChannelName) -> Vec<SourceHealth> {
         Vec::new()
     }
 
-    fn slots(&self, _: &ChannelName) -> Vec<SlotView> {
-        Vec::new()
+    fn slots(&self, channel: &ChannelName) -> Vec<SlotView> {
+        let Some(setup) = self.channels.get(channel) else { return Vec::new() };
+        let now = self.clock.now();
+        let ahead = setup
+            .rules
+            .schedule
+            .as_ref()
+            .map(|schedule| schedule.between(now, now.plus(SLOTS_AHEAD), MOST_SLOTS));
+        let mut slots: BTreeMap<Timestamp, SlotView> = ahead
+            .into_iter()
+            .flatten()
+            .map(|at| (at, SlotView { at, workflow: None, reason: None }))
+            .collect();
+        self.fold.read(setup.profile.id, |state| {
+            for (at, record) in state.slots.iter().rev().take(MOST_SLOTS) {
+                let (workflow, reason) = match record {
+                    SlotRecord::Taken(workflow) => (Some(*workflow), None),
+                    SlotRecord::Skipped(reason) => (None, Some(reason.clone())),
+                };
+                slots.insert(*at, SlotView { at: *at, workflow, reason });
+            }
+        });
+        slots.into_values().rev().collect()
     }
 
-    async fn script(&self, _: &ScriptWish) -> Result<Value, Problem> {
-        let detail = "this node has no writer for single scripts";
-        Err(Problem::new(503, "script_writer_unavailable", detail))
+    async fn script(&self, wish: &ScriptWish) -> Result<Value, Problem> {
+        script_on(&self.channels, wish).await
     }
 
     async fn add_channel(&self, settings: &Map<String, Value>) -> Result<ChannelName, Problem> {
@@ -138,34 +183,6 @@ fn refused(error: EditError) -> Problem {
     }
 }
 
-fn unreadable(failure: &Failure) -> Problem {
+pub(super) fn unreadable(failure: &Failure) -> Problem {
     Problem::new(503, failure.code.clone(), &failure.message)
-}
-
-/// A topic as a row. Without polls and competitor feeds there is no movement and no competition.
-fn row(topic: Topic, as_of: Timestamp) -> TrendRow {
-    let mut sources: Vec<String> = topic.stories.iter().map(|story| story.source.clone()).collect();
-    let oldest = topic.stories.iter().min_by_key(|story| story.published);
-    let (source, first_detected) = match oldest {
-        Some(story) => (story.source.clone(), story.published),
-        None => (String::new(), as_of),
-    };
-    sources.sort();
-    sources.dedup();
-    TrendRow {
-        topic: topic.key,
-        title: topic.title,
-        source,
-        sources,
-        viral_score: topic.score,
-        competition_level: 0.0,
-        velocity: None,
-        acceleration: None,
-        first_detected,
-        peak_prediction: None,
-        decay_half_life_hours: None,
-        why: topic.why,
-        unknown: Vec::new(),
-        used: false,
-    }
 }

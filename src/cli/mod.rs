@@ -6,6 +6,7 @@ pub mod config_cmd;
 pub mod data_folder;
 pub mod demo;
 pub mod desk;
+mod desk_script;
 pub mod doctor;
 pub mod journal_cmd;
 pub mod node_link;

@@ -124,6 +124,8 @@ impl NodeClient {
             .enable_all()
             .build()
             .map_err(|error| failed(&error))?;
+        // Whichever provider is there already is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_LIMIT)
             .timeout(ANSWER_LIMIT)

@@ -40,6 +40,7 @@ use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
+use crate::http::archive::Archive;
 use crate::http::directory::{ChannelDirectory, ChannelEntry};
 use crate::http::orchestrator::Orchestrator;
 use crate::http::replay::ReplayBook;
@@ -193,7 +194,13 @@ impl Node {
             handle: channel.handle.clone(),
         });
         let setups = running.iter().map(|(name, channel)| (name.clone(), channel.setup.clone()));
-        let desk = NodeDesk { channels: setups.collect(), fold: Arc::clone(&fold), config: None };
+        let desk = NodeDesk {
+            channels: setups.collect(),
+            fold: Arc::clone(&fold),
+            admission: admission.clone(),
+            clock: Arc::clone(&clock),
+            config: None,
+        };
         let orchestrator = Orchestrator {
             fold: Arc::clone(&fold),
             hub: hub.clone(),
@@ -201,7 +208,7 @@ impl Node {
             journal_folder: self::journal_folder(folder.root()),
             registry: Arc::clone(&registry),
             channels: ChannelDirectory::of(entries),
-            live_workflows: settings.live_workflows,
+            archive: Archive::new(folder.root()),
             desk: Arc::new(desk),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

@@ -18,6 +18,7 @@ use super::tables::{self, ChannelNames};
 use crate::config::quantity::parse_duration;
 use crate::domain::ids::ChannelId;
 use crate::domain::view::WhyView;
+use crate::http::archive::Archive;
 use crate::http::orchestrator::channel_with_past;
 use crate::http::query::encode;
 use crate::http::workflows::{Filter, list, view, why};
@@ -222,7 +223,8 @@ fn show(named: &Named, link: &Link, common: &CommonOptions) -> Result<Exit, CliE
     let value = match link {
         Link::Node(node) => node.get(&format!("/api/v1/workflows/{}", encode(&named.id)))?,
         Link::Folder { settings, .. } => {
-            let found = view(&fold_of(settings)?, &named.id);
+            let archive = Archive::new(settings.data_dir());
+            let found = view(&fold_of(settings)?, &archive, &named.id);
             to_json(&found.map_err(|problem| told_here(&problem).at(&named.id))?)?
         }
     };
@@ -234,7 +236,8 @@ fn explain(named: &Named, link: &Link, common: &CommonOptions) -> Result<Exit, C
     let value = match link {
         Link::Node(node) => node.get(&format!("/api/v1/workflows/{}/why", encode(&named.id)))?,
         Link::Folder { settings, .. } => {
-            let found = why(&fold_of(settings)?, &named.id);
+            let archive = Archive::new(settings.data_dir());
+            let found = why(&fold_of(settings)?, &archive, &named.id);
             to_json(&at_rest(found.map_err(|problem| told_here(&problem).at(&named.id))?))?
         }
     };
@@ -300,7 +303,9 @@ fn list_of_folder(args: &ListArgs, settings: &Settings) -> Result<(Value, Channe
         None => None,
     };
     let filter = Filter { channel, status: args.status.clone(), parked: args.parked };
-    let page = list(&fold, &filter, usize::from(args.limit), args.after.as_deref());
+    let archive = Archive::new(settings.data_dir());
+    let limit = usize::from(args.limit);
+    let page = list(&fold, &archive, &filter, limit, args.after.as_deref());
     let page = page.map_err(|problem| told_here(&problem).at("--after"))?;
     let named = fold.channels().into_iter().filter_map(|channel| {
         let name = fold.read(channel, |state| state.name.clone())?;

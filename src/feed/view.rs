@@ -100,9 +100,9 @@ fn event_view(seq: Seq, event: &Event, commit: &Commit, channel: &str) -> EventV
 
 fn payload(event: &Event) -> Value {
     match event {
-        Event::WorkflowStarted { command, content_type, priority, topic, .. } => json!({
+        Event::WorkflowStarted { command, content_type, priority, topic, slot, .. } => json!({
             "command_id": command, "content_type": content_type, "priority": priority,
-            "topic": topic,
+            "topic": topic, "slot": slot,
         }),
         Event::TrendDetected { profile, title, score, .. } => {
             json!({ "topic": profile.key, "title": title, "score": score })
@@ -137,7 +137,18 @@ fn payload(event: &Event) -> Value {
             json!({ "video_id": publication.video_id, "path": publication.path })
         }
         Event::ChannelParked { reason } => json!({ "reason": reason }),
+        Event::StageWaiting { stage, reason, until, .. } => {
+            json!({ "action": "wait", "stage": stage, "reason": reason, "until": until })
+        }
+        Event::SlotSkipped { slot, reason } => json!({ "slot": slot, "reason": reason }),
+        Event::ClockJumped { by_ms } => json!({ "by_ms": by_ms }),
         Event::GenerationRaised { .. }
+        | Event::SlotsBegin { .. }
+        | Event::CommandNoted { .. }
+        | Event::WorkflowsArchived { .. }
+        | Event::HistoryDropped { .. }
+        | Event::WorkflowApproved { .. }
+        | Event::WorkflowRejected { .. }
         | Event::WorkflowPaused { .. }
         | Event::WorkflowResumed { .. }
         | Event::ChannelPaused

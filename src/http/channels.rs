@@ -19,9 +19,10 @@ use super::query::Query;
 use super::routes::Endpoint;
 use super::service::Call;
 use super::workflows::NoBody;
-use crate::domain::channel::ChannelProfile;
+use crate::domain::channel::{ChannelProfile, ChannelState};
 use crate::domain::command::Command;
 use crate::domain::ids::{ChannelId, ChannelName};
+use crate::domain::source::SourceHealth;
 use crate::journal::fold::Fold;
 
 /// A channel as the API and `channel show --json` give it.
@@ -44,25 +45,29 @@ pub struct ChannelView {
     /// Its publish slots.
     pub slots: Vec<SlotView>,
     /// How its sources are.
-    pub sources: Vec<Value>,
+    pub sources: Vec<SourceHealth>,
 }
 
 impl ChannelView {
     /// The channel of `profile` as the journal knows it, without slots and sources.
     #[must_use]
     pub fn of(fold: &Fold, profile: &ChannelProfile) -> Self {
-        let broken = fold.broken(profile.id);
-        fold.read(profile.id, |state| Self {
+        let view = fold.read(profile.id, |state| Self::of_state(state, profile));
+        Self { parked: fold.broken(profile.id).or(view.parked), ..view }
+    }
+
+    fn of_state(state: &ChannelState, profile: &ChannelProfile) -> Self {
+        Self {
             id: profile.id,
             name: profile.name.clone(),
             niche: profile.niche.clone(),
             language: profile.language.clone(),
             paused: state.paused,
-            parked: broken.or_else(|| state.parked.clone()),
+            parked: state.parked.clone(),
             live_workflows: state.workflows.values().filter(|one| one.is_live()).count(),
             slots: Vec::new(),
             sources: Vec::new(),
-        })
+        }
     }
 }
 
@@ -142,8 +147,16 @@ pub(super) async fn command(
         Endpoint::PauseChannel => Command::PauseChannel,
         _ => Command::ResumeChannel,
     };
-    match commands::send(&entry, command, call.command.clone()).await {
-        Ok(_) => Answer::json(200, &view(node, &entry.profile)),
+    let (shown, profile) = (view(node, &entry.profile), entry.profile.clone());
+    let note = call.note(200, move |state| {
+        let ChannelView { slots, sources, .. } = shown.clone();
+        let view = ChannelView { slots, sources, ..ChannelView::of_state(state, &profile) };
+        // A struct of texts and numbers can always be written.
+        serde_json::to_string(&view).unwrap_or_default()
+    });
+    match commands::send(&entry, command, call.command.clone(), note).await {
+        Ok(Some((status, body))) => Ok(Answer::of_text(status, body)),
+        Ok(None) => Answer::json(200, &view(node, &entry.profile)),
         Err(NotDone::Because(problem)) => Err(problem),
         Err(NotDone::AlreadyStarted(_)) => Err(super::replay::key_reused(&call.command)),
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::directory::ChannelEntry;
 use super::problem::Problem;
-use crate::actors::messages::{ChannelMsg, CommandError};
+use crate::actors::messages::{ChannelMsg, CommandError, CommandReply, RequestNote};
 use crate::domain::command::{Command, Rejection};
-use crate::domain::ids::{CommandId, Seq, WorkflowId};
+use crate::domain::ids::{CommandId, WorkflowId};
+use crate::domain::noted::NotedAnswer;
 use crate::supervision::envelope::{CallError, Trace};
 use crate::supervision::path::Incarnation;
 
@@ -35,28 +36,50 @@ impl From<Problem> for NotDone {
     }
 }
 
-/// Sends a command and waits until it is durable.
+/// The answer to a command that was carried out: what its note says, if it has one.
+pub type Noted = Option<(u16, String)>;
+
+/// Sends a command and waits until it is durable. With a note, its answer is kept: the same command
+/// gives it again.
 ///
 /// # Errors
 /// [`NotDone`]; 503 when the channel's actor does not answer, in which case it may yet act.
-pub async fn send(entry: &ChannelEntry, command: Command, id: CommandId) -> Result<Seq, NotDone> {
-    let first = ask(entry, command.clone(), id.clone()).await;
+pub async fn send(
+    entry: &ChannelEntry,
+    command: Command,
+    id: CommandId,
+    note: Option<RequestNote>,
+) -> Result<Noted, NotDone> {
+    let workflow = WorkflowId::of_command(&id);
+    let first = ask(entry, command.clone(), id.clone(), note.clone()).await;
     let outcome = match first {
         Err(CallError::NotRunning) => {
             let back = entry.handle.running_after(Incarnation::default());
             if tokio::time::timeout(RESTART_PATIENCE, back).await.is_err() {
                 return Err(unavailable(CallError::NotRunning).into());
             }
-            ask(entry, command, id).await
+            ask(entry, command, id, note).await
         }
         answered => answered,
     };
     match outcome {
-        Ok(Ok(seq)) => Ok(seq),
+        Ok(Ok(answer)) => Ok(answer.noted.and_then(done)),
         Ok(Err(CommandError::Rejected(Rejection::AlreadyStarted(workflow)))) => {
             Err(NotDone::AlreadyStarted(workflow))
         }
-        Ok(Err(CommandError::Rejected(rejection))) => Err(rejected(&rejection).into()),
+        Ok(Err(CommandError::Rejected(Rejection::NotAdmitted(refusal)))) => {
+            let problem = Problem::new(429, refusal.code(), &refusal);
+            Err(problem.retry_after(ASK_AGAIN).into())
+        }
+        Ok(Err(CommandError::Rejected(rejection))) => {
+            Err(rejected(rejection.code(), &rejection.to_string()).into())
+        }
+        Ok(Err(CommandError::RefusedBefore { code, .. })) if code == "already_started" => {
+            Err(NotDone::AlreadyStarted(workflow))
+        }
+        Ok(Err(CommandError::RefusedBefore { code, message })) => {
+            Err(rejected(&code, &message).into())
+        }
         Ok(Err(CommandError::NotDurable(error))) => {
             Err(Problem::new(503, "not_durable", error).into())
         }
@@ -64,26 +87,27 @@ pub async fn send(entry: &ChannelEntry, command: Command, id: CommandId) -> Resu
     }
 }
 
+fn done(noted: NotedAnswer) -> Noted {
+    match noted {
+        NotedAnswer::Done { status, body } => Some((status, body)),
+        NotedAnswer::Refused { .. } => None,
+    }
+}
+
 async fn ask(
     entry: &ChannelEntry,
     command: Command,
     id: CommandId,
-) -> Result<Result<Seq, CommandError>, CallError> {
-    let question = |reply| ChannelMsg::Command { command, id: Some(id), reply: Some(reply) };
+    note: Option<RequestNote>,
+) -> Result<CommandReply, CallError> {
+    let question = |reply| ChannelMsg::Command { command, id: Some(id), note, reply: Some(reply) };
     entry.handle.call(ANSWER_LIMIT, Trace::default(), question).await
 }
 
-/// A refusal of the channel as a problem.
-fn rejected(rejection: &Rejection) -> Problem {
-    let code = rejection.code();
+/// A refusal of the channel as a problem: the same one for the same refusal, now and later.
+fn rejected(code: &str, message: &str) -> Problem {
     let status = if code == "not_found" { 404 } else { 409 };
-    Problem::new(status, code, rejection)
-}
-
-/// 429: the node takes on nothing new at the moment.
-#[must_use]
-pub fn not_admitted(code: &'static str, message: &str) -> Problem {
-    Problem::new(429, code, message).retry_after(ASK_AGAIN)
+    Problem::new(status, code.to_owned(), message)
 }
 
 fn unavailable(error: CallError) -> Problem {

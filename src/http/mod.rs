@@ -10,6 +10,7 @@
 
 pub mod analytics;
 pub mod answer;
+pub mod archive;
 pub mod body;
 pub mod channels;
 pub mod commands;

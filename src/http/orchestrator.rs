@@ -11,10 +11,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+use super::archive::Archive;
 use super::directory::ChannelDirectory;
 use super::problem::Problem;
 use super::replay::ReplayBook;
-use crate::domain::ids::{ChannelId, ChannelName, WorkflowId};
+use crate::domain::artifact::Digest;
+use crate::domain::ids::{ChannelId, ChannelName, CommandId, WorkflowId};
+use crate::domain::source::SourceHealth;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TrendRow;
 use crate::feed::hub::FeedHub;
@@ -65,7 +68,7 @@ pub struct NotAdmitted {
 /// What of a node is beside the journal: its sources, its writer, its config.
 #[async_trait]
 pub trait Desk: Send + Sync {
-    /// Why the node takes on nothing new at the moment, if so.
+    /// Why the node takes on nothing new whatever it has, if so: a full disk, a stop.
     fn refusal(&self) -> Option<NotAdmitted>;
 
     /// What is talked about around `channel`, the most promising first.
@@ -74,8 +77,8 @@ pub trait Desk: Send + Sync {
     /// A [`Problem`] when none of its sources can be read.
     async fn trends(&self, channel: &ChannelName) -> Result<Vec<TrendRow>, Problem>;
 
-    /// How the sources of `channel` are, one object each.
-    fn sources(&self, channel: &ChannelName) -> Vec<Value>;
+    /// How the sources of `channel` are.
+    fn sources(&self, channel: &ChannelName) -> Vec<SourceHealth>;
 
     /// The publish slots of `channel`, latest first: those to come and those remembered.
     fn slots(&self, channel: &ChannelName) -> Vec<SlotView>;
@@ -113,8 +116,8 @@ pub struct Orchestrator {
     pub registry: Arc<Registry>,
     /// The channels.
     pub channels: ChannelDirectory,
-    /// The most workflows that may be live at once.
-    pub live_workflows: u32,
+    /// Finished workflows that are not live state any more.
+    pub archive: Archive,
     /// What is beside the journal.
     pub desk: Arc<dyn Desk>,
     /// Time.
@@ -128,24 +131,23 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
+    /// Whether a channel has answered another request under this id.
+    #[must_use]
+    pub fn is_used_for_another(&self, key: &CommandId, request: Digest) -> bool {
+        let is_other = |channel: ChannelId| {
+            self.fold.read(channel, |state| {
+                state.commands.get(key).is_some_and(|noted| noted.request != request)
+            })
+        };
+        self.fold.channels().into_iter().any(is_other)
+    }
+
     /// The id of the channel with this id or of this name: one of the config, or one that has a past
     /// in the journal.
     #[must_use]
     pub fn channel_id(&self, id_or_name: &str) -> Option<ChannelId> {
         let present = self.channels.find(id_or_name).map(|entry| entry.profile.id);
         present.or_else(|| channel_with_past(&self.fold, id_or_name))
-    }
-
-    /// How many workflows are live: neither finished nor parked.
-    #[must_use]
-    pub fn live(&self) -> usize {
-        let channels = self.fold.channels().into_iter();
-        let live = channels.map(|channel| {
-            self.fold.read(channel, |state| {
-                state.workflows.values().filter(|workflow| workflow.is_live()).count()
-            })
-        });
-        live.sum()
     }
 }
 

@@ -19,10 +19,12 @@ use super::guard::Guard;
 use super::orchestrator::Orchestrator;
 use super::problem::Problem;
 use super::query::Query;
-use super::replay::Replay;
+use super::replay::{Replay, key_reused};
 use super::routes::{self, Endpoint, Found};
 use super::{analytics, channels, events, health, script, trends, videos, workflows};
+use crate::actors::messages::RequestNote;
 use crate::domain::artifact::Digest;
+use crate::domain::channel::ChannelState;
 use crate::domain::ids::CommandId;
 
 /// The header that makes a command idempotent.
@@ -39,6 +41,21 @@ pub struct Call {
     pub command: CommandId,
     /// The body, empty for endpoints that take none.
     pub body: Vec<u8>,
+    /// Digest of everything that is asked for, when the command's id came from outside: then its
+    /// answer is kept.
+    pub request: Option<Digest>,
+}
+
+impl Call {
+    /// The note that keeps the answer of a command whose id came from outside.
+    pub(super) fn note(
+        &self,
+        status: u16,
+        render: impl Fn(&ChannelState) -> String + Send + Sync + 'static,
+    ) -> Option<RequestNote> {
+        let (id, request) = (self.command.clone(), self.request?);
+        Some(RequestNote { id, request, status, render: Arc::new(render) })
+    }
 }
 
 /// A request as it came.
@@ -99,7 +116,8 @@ async fn answer(node: &Orchestrator, guard: &Guard, raw: Raw) -> Result<Answer, 
     let Found { endpoint, id } = routes::find(raw.method.as_str(), path)?;
     let query = Query::parse(&raw.query)?;
     if raw.method != Method::POST {
-        let call = Call { id, query, command: drawn_command(node)?, body: Vec::new() };
+        let command = drawn_command(node)?;
+        let call = Call { id, query, command, body: Vec::new(), request: None };
         return carry_out(node, endpoint, &call).await;
     }
     query.only(&[])?;
@@ -113,11 +131,12 @@ async fn answer(node: &Orchestrator, guard: &Guard, raw: Raw) -> Result<Answer, 
     let request = digest_of(path, &body)?;
     match key {
         Some(command) => {
-            let call = Call { id, query, command, body };
+            let call = Call { id, query, command, body, request: Some(request) };
             once(node, endpoint, &call, request).await
         }
         None => {
-            let call = Call { id, query, command: drawn_command(node)?, body };
+            let command = drawn_command(node)?;
+            let call = Call { id, query, command, body, request: None };
             carry_out(node, endpoint, &call).await
         }
     }
@@ -134,6 +153,9 @@ async fn once(
         Replay::Again(answer) => return Ok(answer),
         Replay::First(first) => first,
     };
+    if node.is_used_for_another(&call.command, request) {
+        return Err(key_reused(&call.command));
+    }
     let answer = carry_out(node, endpoint, call).await.unwrap_or_else(Answer::from);
     // What was decided is kept; a wrong request, a full or a stopping node may be asked again.
     let is_decided = matches!(answer.status, 200 | 201 | 409);
@@ -176,11 +198,11 @@ async fn carry_out(
         Endpoint::ListWorkflows => workflows::answer_list(node, &call.query),
         Endpoint::ShowWorkflow => {
             call.query.only(&[])?;
-            Answer::json(200, &workflows::view(&node.fold, &call.id)?)
+            Answer::json(200, &workflows::view(&node.fold, &node.archive, &call.id)?)
         }
         Endpoint::WhyWorkflow => {
             call.query.only(&[])?;
-            Answer::json(200, &workflows::why(&node.fold, &call.id)?)
+            Answer::json(200, &workflows::why(&node.fold, &node.archive, &call.id)?)
         }
         Endpoint::Pause
         | Endpoint::Resume

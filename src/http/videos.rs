@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::answer::Answer;
+use super::archive::Archive;
 use super::orchestrator::Orchestrator;
 use super::page::{self, Page, unknown_place};
 use super::problem::Problem;
@@ -35,7 +36,11 @@ pub struct VideoView {
     pub published_at: Timestamp,
 }
 
-fn video(channel_id: ChannelId, channel: &str, workflow: &Workflow) -> Option<VideoView> {
+pub(super) fn video(
+    channel_id: ChannelId,
+    channel: &str,
+    workflow: &Workflow,
+) -> Option<VideoView> {
     let Progress::Finished { at, ending: Ending::Completed(publication) } = &workflow.progress
     else {
         return None;
@@ -57,6 +62,7 @@ fn video(channel_id: ChannelId, channel: &str, workflow: &Workflow) -> Option<Vi
 /// 404 when `after` made no video.
 pub fn list(
     fold: &Fold,
+    archive: &Archive,
     only: Option<ChannelId>,
     limit: usize,
     after: Option<&str>,
@@ -72,6 +78,9 @@ pub fn list(
             let workflows = state.workflows.values();
             videos.extend(workflows.filter_map(|workflow| video(channel, name, workflow)));
         });
+        for month in archive.of_channel(fold, channel) {
+            videos.extend(month.iter().filter_map(|archived| archived.video.clone()));
+        }
     }
     let place = |video: &VideoView| Reverse((video.published_at, video.workflow));
     videos.sort_unstable_by_key(place);
@@ -93,6 +102,6 @@ pub(super) fn answer_list(node: &Orchestrator, query: &Query) -> Result<Answer, 
         ),
         None => None,
     };
-    let page = list(&node.fold, only, page::limit(query)?, query.text("after"))?;
+    let page = list(&node.fold, &node.archive, only, page::limit(query)?, query.text("after"))?;
     Answer::json(200, &page)
 }

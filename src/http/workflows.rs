@@ -3,18 +3,21 @@
 //! Architecture invariant: lists look at the fold in place and copy only what a page shows.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Number;
 
 use super::answer::Answer;
+use super::archive::{Archive, ArchivedMonth};
 use super::body::{self, choice, given, whole};
-use super::commands::{self, NotDone, not_admitted};
+use super::commands::{self, NotDone};
 use super::directory::ChannelEntry;
 use super::orchestrator::Orchestrator;
 use super::page::{self, Page, unknown_place};
 use super::problem::Problem;
 use super::query::Query;
+use super::replay::key_reused;
 use super::routes::Endpoint;
 use super::service::Call;
 use crate::domain::channel::ChannelState;
@@ -48,10 +51,22 @@ impl Filter {
         let has_status = |wanted: &String| status(workflow) == wanted.as_str();
         (!self.parked || is_parked()) && self.status.as_ref().is_none_or(has_status)
     }
+
+    /// What is archived is finished, so it needs nobody.
+    fn shows_archived(&self, view: &WorkflowView) -> bool {
+        !self.parked && self.status.as_ref().is_none_or(|wanted| view.status == wanted.as_str())
+    }
 }
 
 /// What orders a list: newest first, ties by id.
 type Place = (Timestamp, WorkflowId);
+
+/// Where a workflow that is listed is found.
+enum Listed {
+    Live(ChannelId),
+    /// In this one of the archived months, at this place.
+    Archived(usize, usize),
+}
 
 /// A page of the workflows, newest first.
 ///
@@ -59,47 +74,54 @@ type Place = (Timestamp, WorkflowId);
 /// 404 when `after` is no workflow.
 pub fn list(
     fold: &Fold,
+    archive: &Archive,
     filter: &Filter,
     limit: usize,
     after: Option<&str>,
 ) -> Result<Page<WorkflowView>, Problem> {
     let after: Option<Place> = match after {
-        Some(text) => Some(place_of(fold, text)?),
+        Some(text) => Some(place_of(fold, archive, text)?),
         None => None,
     };
-    let mut places: Vec<(Place, ChannelId)> = Vec::new();
+    let is_next = |place: &Place| after.is_none_or(|after| *place < after);
+    let mut months: Vec<ArchivedMonth> = Vec::new();
+    let mut places: Vec<(Place, Listed)> = Vec::new();
     for channel in fold.channels() {
         if filter.channel.is_some_and(|wanted| wanted != channel) {
             continue;
         }
         fold.read(channel, |state| {
             let shown = state.workflows.values().filter(|workflow| filter.shows(workflow));
-            let placed = shown.map(|workflow| ((workflow.created_at, workflow.id), channel));
-            places.extend(placed.filter(|(place, _)| after.is_none_or(|after| *place < after)));
+            let placed = shown.map(|one| ((one.created_at, one.id), Listed::Live(channel)));
+            places.extend(placed.filter(|(place, _)| is_next(place)));
         });
+        for month in archive.of_channel(fold, channel) {
+            let shown =
+                month.iter().enumerate().filter(|(_, one)| filter.shows_archived(&one.view));
+            let placed = shown.map(|(at, one)| {
+                ((one.view.created_at, one.view.id), Listed::Archived(months.len(), at))
+            });
+            places.extend(placed.filter(|(place, _)| is_next(place)));
+            months.push(Arc::clone(&month));
+        }
     }
     places.sort_unstable_by_key(|(place, _)| Reverse(*place));
     places.truncate(limit + 1);
-    let views = places.into_iter().filter_map(|((_, id), channel)| {
-        fold.read(channel, |state| state.workflows.get(&id).map(|one| workflow_view(channel, one)))
+    let views = places.into_iter().filter_map(|((_, id), listed)| match listed {
+        Listed::Live(channel) => fold
+            .read(channel, |state| state.workflows.get(&id).map(|one| workflow_view(channel, one))),
+        Listed::Archived(month, at) => Some(months.get(month)?.get(at)?.view.clone()),
     });
     Ok(Page::cut(views.collect(), limit, |view| view.id.to_string()))
 }
 
-fn place_of(fold: &Fold, text: &str) -> Result<Place, Problem> {
-    let place = text
-        .parse()
-        .ok()
-        .and_then(|id| read(fold, id, |_, workflow| (workflow.created_at, workflow.id)));
-    place.ok_or_else(|| unknown_place(text))
+fn place_of(fold: &Fold, archive: &Archive, text: &str) -> Result<Place, Problem> {
+    let found = view(fold, archive, text).map_err(|_| unknown_place(text))?;
+    Ok((found.created_at, found.id))
 }
 
-/// Reads the workflow `id` in place; `None` when there is none.
-pub fn read<T>(
-    fold: &Fold,
-    id: WorkflowId,
-    reader: impl Fn(ChannelId, &Workflow) -> T,
-) -> Option<T> {
+/// Reads the live workflow `id` in place; `None` when there is none.
+fn read<T>(fold: &Fold, id: WorkflowId, reader: impl Fn(ChannelId, &Workflow) -> T) -> Option<T> {
     let found = |channel, state: &ChannelState| {
         state.workflows.get(&id).map(|workflow| reader(channel, workflow))
     };
@@ -120,16 +142,22 @@ fn unknown(id: &str) -> Problem {
 ///
 /// # Errors
 /// 404.
-pub fn view(fold: &Fold, id: &str) -> Result<WorkflowView, Problem> {
-    read(fold, id_of(id)?, workflow_view).ok_or_else(|| unknown(id))
+pub fn view(fold: &Fold, archive: &Archive, id: &str) -> Result<WorkflowView, Problem> {
+    let wanted = id_of(id)?;
+    let archived = || archive.find(fold, wanted).map(|archived| archived.view);
+    read(fold, wanted, workflow_view).or_else(archived).ok_or_else(|| unknown(id))
 }
 
 /// Why the workflow called `id` is where it is.
 ///
 /// # Errors
 /// 404.
-pub fn why(fold: &Fold, id: &str) -> Result<WhyView, Problem> {
-    read(fold, id_of(id)?, |_, workflow| why_view(workflow)).ok_or_else(|| unknown(id))
+pub fn why(fold: &Fold, archive: &Archive, id: &str) -> Result<WhyView, Problem> {
+    let wanted = id_of(id)?;
+    let archived = || archive.find(fold, wanted).map(|archived| archived.why);
+    read(fold, wanted, |_, workflow| why_view(workflow))
+        .or_else(archived)
+        .ok_or_else(|| unknown(id))
 }
 
 /// The filter of a query; `channel_of` finds a channel by id or name.
@@ -159,7 +187,8 @@ pub fn filter(
 pub(super) fn answer_list(node: &Orchestrator, query: &Query) -> Result<Answer, Problem> {
     let channel_of = |asked: &str| node.channel_id(asked);
     let filter = filter(query, channel_of)?;
-    let page = list(&node.fold, &filter, page::limit(query)?, query.text("after"))?;
+    let limit = page::limit(query)?;
+    let page = list(&node.fold, &node.archive, &filter, limit, query.text("after"))?;
     Answer::json(200, &page)
 }
 
@@ -219,7 +248,6 @@ pub(super) async fn start(node: &Orchestrator, call: &Call) -> Result<Answer, Pr
             .field("channel_id")
             .remedy("list them with GET /api/v1/channels")
     })?;
-    admit(node)?;
     let command = Command::Start {
         command: call.command.clone(),
         content_type: wish.content_type,
@@ -227,15 +255,30 @@ pub(super) async fn start(node: &Orchestrator, call: &Call) -> Result<Answer, Pr
         topic: wish.topic.clone(),
     };
     let id = WorkflowId::of_command(&call.command);
-    match commands::send(&entry, command, call.command.clone()).await {
-        Ok(_) => {}
-        // The first answer was forgotten, or never reached whoever asks again.
+    let location = format!("/api/v1/workflows/{id}");
+    let note = call.note(201, rendered(entry.profile.id, id));
+    match commands::send(&entry, command, call.command.clone(), note).await {
+        Ok(Some((status, body))) => return Ok(Answer::of_text(status, body).location(location)),
+        Ok(None) => {}
+        // The first answer was forgotten.
         Err(NotDone::AlreadyStarted(_)) if is_same(node, id, &entry, &wish) => {}
-        Err(NotDone::AlreadyStarted(_)) => return Err(super::replay::key_reused(&call.command)),
+        Err(NotDone::AlreadyStarted(_)) => return Err(key_reused(&call.command)),
         Err(NotDone::Because(problem)) => return Err(problem),
     }
-    let view = view(&node.fold, &id.to_string())?;
-    Ok(Answer::json(201, &view)?.location(format!("/api/v1/workflows/{id}")))
+    let view = view(&node.fold, &node.archive, &id.to_string())?;
+    Ok(Answer::json(201, &view)?.location(location))
+}
+
+/// Writes a workflow as the state has it.
+fn rendered(
+    channel: ChannelId,
+    id: WorkflowId,
+) -> impl Fn(&ChannelState) -> String + Send + Sync + 'static {
+    move |state| {
+        let view = state.workflows.get(&id).map(|workflow| workflow_view(channel, workflow));
+        // A struct of texts and numbers can always be written.
+        view.and_then(|view| serde_json::to_string(&view).ok()).unwrap_or_default()
+    }
 }
 
 fn is_same(node: &Orchestrator, id: WorkflowId, entry: &ChannelEntry, wish: &Wish) -> bool {
@@ -245,22 +288,6 @@ fn is_same(node: &Orchestrator, id: WorkflowId, entry: &ChannelEntry, wish: &Wis
             && workflow.requested_topic == wish.topic
     });
     same.unwrap_or(false)
-}
-
-/// Refuses new work when the node is full, or about to stop.
-fn admit(node: &Orchestrator) -> Result<(), Problem> {
-    if let Some(refusal) = node.desk.refusal() {
-        return Err(not_admitted(refusal.code, &refusal.message));
-    }
-    let limit = node.live_workflows;
-    if node.live() < usize::try_from(limit).unwrap_or(usize::MAX) {
-        return Ok(());
-    }
-    let message = format!(
-        "{limit} workflows are live, as many as [limits] live_workflows allows; ask again when one \
-         is finished"
-    );
-    Err(not_admitted("live_workflows", &message))
 }
 
 #[derive(Debug, Deserialize)]
@@ -287,6 +314,8 @@ fn command_of(endpoint: Endpoint, workflow: WorkflowId, body: &[u8]) -> Result<C
         Endpoint::Cancel => Ok(Command::Cancel { workflow, cause: "cancelled".to_owned() }),
         Endpoint::Retry => Ok(Command::Retry { workflow }),
         Endpoint::Drop => Ok(Command::Drop { workflow }),
+        Endpoint::Approve => Ok(Command::Approve { workflow }),
+        Endpoint::Reject => Ok(Command::Reject { workflow }),
         _ => Err(Problem::new(409, "not_applicable", "this is no command for a workflow")),
     }
 }
@@ -299,17 +328,18 @@ pub(super) async fn command(
 ) -> Result<Answer, Problem> {
     let id = id_of(&call.id)?;
     let command = command_of(endpoint, id, &call.body)?;
-    let channel = read(&node.fold, id, |channel, _| channel).ok_or_else(|| unknown(&call.id))?;
+    let knows = |channel: &ChannelId| node.fold.read(*channel, |state| state.knows(id));
+    let channel = node.fold.channels().into_iter().find(knows);
+    let channel = channel.ok_or_else(|| unknown(&call.id))?;
     let entry = node.channels.of_id(channel).ok_or_else(|| {
         let detail = "the channel of this workflow is not in the config any more";
         Problem::new(409, "channel_removed", detail).remedy("add the channel again")
     })?;
-    match commands::send(&entry, command, call.command.clone()).await {
-        Ok(_) => Answer::json(200, &view(&node.fold, &call.id)?),
+    let note = call.note(200, rendered(channel, id));
+    match commands::send(&entry, command, call.command.clone(), note).await {
+        Ok(Some((status, body))) => Ok(Answer::of_text(status, body)),
+        Ok(None) => Answer::json(200, &view(&node.fold, &node.archive, &call.id)?),
         Err(NotDone::Because(problem)) => Err(problem),
-        Err(NotDone::AlreadyStarted(_)) => {
-            let detail = "the command's id was used to start a workflow";
-            Err(Problem::new(409, "idempotency_key_reused", detail).field("idempotency-key"))
-        }
+        Err(NotDone::AlreadyStarted(_)) => Err(key_reused(&call.command)),
     }
 }

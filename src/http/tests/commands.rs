@@ -114,3 +114,44 @@ async fn a_hundred_repetitions_at_once_start_one_workflow() {
     let list = site.get("/api/v1/workflows").await;
     assert_eq!(list.body["items"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn a_video_that_needs_approval_waits_for_it_and_can_be_rejected() {
+    let site = Site::new().await;
+    let start = json!({ "channel_id": "kitchen", "topic": "salt" });
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let started = site.post("/api/v1/workflows", &start).await;
+        let id = started.body["id"].as_str().unwrap().to_owned();
+        site.wait_for(&id, "awaiting_approval").await;
+        ids.push(id);
+    }
+    assert_eq!(site.post(&path(&ids[0], "approve"), &json!({})).await.status, 200);
+    site.wait_for(&ids[0], "completed").await;
+    let rejected = site.post(&path(&ids[1], "reject"), &json!({})).await;
+    assert_eq!((rejected.status, &rejected.body["status"]), (200, &json!("cancelled")));
+    assert_eq!(rejected.body["cause"], "rejected");
+    site.post(&path(&ids[0], "approve"), &json!({})).await.is_problem(409, "not_applicable");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn the_first_answer_is_given_again_after_a_restart() {
+    let site = Site::new().await;
+    let body = json!({ "channel_id": "deep-sea", "topic": "whales" });
+    let first = site.post_with_key("/api/v1/workflows", "key-1", &body).await;
+    let id = first.body["id"].as_str().unwrap().to_owned();
+    site.wait_for(&id, "completed").await;
+    let refused = site.post_with_key(&path(&id, "pause"), "key-2", &json!({})).await;
+    refused.is_problem(409, "not_applicable");
+    let site = site.restarted().await;
+    let again = site.post_with_key("/api/v1/workflows", "key-1", &body).await;
+    assert_eq!((again.status, again.text), (201, first.text));
+    let still = site.post_with_key(&path(&id, "pause"), "key-2", &json!({})).await;
+    assert_eq!((still.status, still.text), (409, refused.text));
+    let other = json!({ "channel_id": "kitchen", "topic": "salt" });
+    site.post_with_key("/api/v1/workflows", "key-1", &other)
+        .await
+        .is_problem(409, "idempotency_key_reused");
+    site.stop().await;
+}

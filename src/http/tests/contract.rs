@@ -186,8 +186,6 @@ async fn health_and_readiness_tell_what_is_wrong() {
     let closed = site.get("/readyz").await;
     closed.is_problem(503, "not_ready");
     assert!(closed.body["detail"].as_str().unwrap().contains("disk"), "{closed:?}");
-    let refused = site.post("/api/v1/workflows", &json!({ "channel_id": "kitchen" })).await;
-    refused.is_problem(429, "disk_budget");
     site.stop().await;
 }
 

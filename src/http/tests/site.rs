@@ -12,23 +12,27 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::actors::admission::Admission;
 use crate::actors::channel::ChannelParts;
+use crate::actors::disk_watch::DiskWatch;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::StageJob;
 use crate::actors::stage_work::{LoggedBy, StageTools, StageWork};
 use crate::domain::artifact::{Artifact, Body, Digest, StageOutput};
-use crate::domain::channel::{Aspect, ChannelProfile};
+use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelId, ChannelName, WorkflowId};
 use crate::domain::retry::Policies;
+use crate::domain::source::{SourceHealth, SourceKind, SourceState};
 use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::trend::{TopicProfile, TrendRow};
+use crate::domain::trend::{SourceRole, TopicProfile, TrendRow};
 use crate::domain::workflow::Publication;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
 use crate::gpu::broker::{HostSlots, Need};
+use crate::http::archive::Archive;
 use crate::http::directory::{ChannelDirectory, ChannelEntry};
 use crate::http::orchestrator::{Desk, NotAdmitted, Orchestrator, ScriptWish, SlotView};
 use crate::http::problem::Problem;
@@ -195,8 +199,20 @@ impl Desk for TestDesk {
         Ok(vec![row("saturn", 0.9), row("salt", 0.4)])
     }
 
-    fn sources(&self, channel: &ChannelName) -> Vec<Value> {
-        vec![json!({ "source": format!("{channel}.xml"), "state": "ok" })]
+    fn sources(&self, channel: &ChannelName) -> Vec<SourceHealth> {
+        vec![SourceHealth {
+            channel: channel.clone(),
+            source: format!("{channel}.xml"),
+            kind: SourceKind::Rss,
+            role: SourceRole::Source,
+            state: SourceState::Ok,
+            last_ok: None,
+            last_error: None,
+            consecutive_failures: 0,
+            next_poll: None,
+            items: 1,
+            item_problems: Vec::new(),
+        }]
     }
 
     fn slots(&self, _: &ChannelName) -> Vec<SlotView> {
@@ -277,6 +293,8 @@ impl Site {
         let empire = Empire::new(&environment);
         let hub = FeedHub::default();
         let clock = Arc::new(TickingClock::default());
+        let limit = setup.live_workflows.unwrap_or(100_000);
+        let admission = Admission::new(Arc::clone(&fold), limit, DiskWatch::default());
         let parts: Vec<ChannelParts> = ["deep-sea", "kitchen"]
             .into_iter()
             .map(|name| {
@@ -289,6 +307,8 @@ impl Site {
                     journal: journal.clone(),
                     fold: Arc::clone(&fold),
                     policies: Arc::new(Policies::default()),
+                    rules: ChannelRules { schedule: None, approval: name == "kitchen" },
+                    admission: admission.clone(),
                     entropy: Arc::clone(&entropy) as _,
                     tools: StageTools {
                         profile: Arc::new(profile),
@@ -316,7 +336,7 @@ impl Site {
             journal_folder,
             registry: Arc::clone(&registry),
             channels: ChannelDirectory::of(entries),
-            live_workflows: setup.live_workflows.unwrap_or(100_000),
+            archive: Archive::new(folder.path()),
             desk: Arc::clone(&desk) as _,
             clock,
             entropy,
@@ -334,6 +354,7 @@ impl Site {
             feed: feed_spec(&registry, &fold, &hub),
             http: Some(Arc::new(move || server.spec(&entry))),
             channels: parts,
+            upkeep: None,
         });
         let tree = Tree::start(&environment, &empire.root, spec).await.unwrap();
         tree.booted().await.unwrap();
@@ -356,7 +377,7 @@ impl Site {
     /// Whether the journal on the disk, read by somebody else, holds the workflow.
     pub fn is_durable(&self, workflow: &str) -> bool {
         let fold = read_only(&self.folder.path().join("journal")).unwrap();
-        crate::http::workflows::view(&fold, workflow).is_ok()
+        crate::http::workflows::view(&fold, &self.node.archive, workflow).is_ok()
     }
 
     pub async fn get(&self, path: &str) -> Reply {
