@@ -21,6 +21,7 @@
 //! - [`gpu`]: the broker, who may use how much of the machine.
 //! - [`feed`]: commits and ticks, handed to whoever follows.
 //! - [`actors`]: thin shells around the domain.
+//! - [`http`]: the orchestrator API of a running node.
 //! - [`simulate`]: whole runs of the engine from one seed.
 //! - [`cli`]: the commands, and the one place where ports and adapters meet.
 //!
@@ -73,6 +74,7 @@ pub mod craft;
 pub mod domain;
 pub mod feed;
 pub mod gpu;
+pub mod http;
 pub mod journal;
 pub mod media;
 pub mod ports;

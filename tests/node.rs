@@ -3,6 +3,8 @@
 //! full disk are told clearly and lose nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "node/api.rs"]
+mod api;
 #[path = "node/bad_feeds.rs"]
 mod bad_feeds;
 #[path = "node/cli.rs"]

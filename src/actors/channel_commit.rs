@@ -109,8 +109,9 @@ impl ChannelActor {
             Err(rejection) => (Vec::new(), Some(rejection)),
         };
         if let Some(refusal) = &refusal
-            && asked.note.is_none()
+            && (asked.note.is_none() || matches!(refusal, Rejection::NotAdmitted(_)))
         {
+            // A full node is asked again with the same id: that refusal is not kept.
             refuse(asked.reply, refusal.clone());
             return Ok(());
         }

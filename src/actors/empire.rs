@@ -51,6 +51,8 @@ pub struct EmpireParts {
     pub slots: HostSlots,
     /// Children between journal and broker: the feed.
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
+    /// The last child, if there is one: the API.
+    pub http: Option<Arc<dyn Fn() -> ChildSpec + Send + Sync>>,
     /// The channels.
     pub channels: Vec<ChannelParts>,
     /// What the upkeep works with; a tree without a data folder needs none.
@@ -98,6 +100,7 @@ impl Empire {
                 empire.channels_spec(&parts.channels),
             ];
             children.extend(parts.upkeep.as_ref().map(|upkeep| empire.upkeep_spec(upkeep)));
+            children.extend(parts.http.as_ref().map(|http| http()));
             children
         })
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use super::channel_cmd::{self, ChannelArgs};
 use super::config_cmd::{self, ConfigArgs};
 use super::demo::{self, DemoArgs};
 use super::doctor::{self, DoctorArgs};
@@ -13,7 +14,9 @@ use super::journal_cmd::{self, JournalArgs};
 use super::options::CommonOptions;
 use super::output::{CliError, Exit, Output};
 use super::render::{self, RenderArgs};
+use super::script_cmd::{self, ScriptArgs};
 use super::stage_worker;
+use super::trends_cmd::{self, TrendsArgs};
 use super::workflow_cmd::{self, WorkflowArgs};
 use crate::adapters::system::SystemClock;
 use crate::ports::clock::Clock;
@@ -37,6 +40,9 @@ struct App {
 enum Command {
     Demo(DemoArgs),
     Workflow(WorkflowArgs),
+    Channel(ChannelArgs),
+    Trends(TrendsArgs),
+    Script(ScriptArgs),
     Render(RenderArgs),
     Journal(JournalArgs),
     Config(ConfigArgs),
@@ -96,6 +102,9 @@ fn carry_out(app: App) -> ExitCode {
     match command {
         Command::Demo(args) => output.finish(demo::run(&args, &common)),
         Command::Workflow(args) => output.finish(workflow_cmd::run(&args, &common)),
+        Command::Channel(args) => output.finish(channel_cmd::run(&args, &common)),
+        Command::Trends(args) => output.finish(trends_cmd::run(&args, &common)),
+        Command::Script(args) => output.finish(script_cmd::run(&args, &common)),
         Command::Render(args) => match common.settings() {
             Ok(settings) => render::run(&args, &settings.config.render, common.json),
             Err(error) => output.fail(&error),

@@ -34,6 +34,7 @@ pub struct NodeFile {
 #[derive(Debug)]
 pub struct DataFolder {
     root: PathBuf,
+    boot_id: String,
     _lock: File,
 }
 
@@ -69,11 +70,24 @@ impl DataFolder {
                 Err(error) => return Err(unwritable(&path, &error.into())),
             }
         }
-        let node = NodeFile { pid: std::process::id(), url: None, boot_id };
+        let folder = Self { root: root.to_owned(), boot_id, _lock: lock };
+        folder.write_node_file(None)?;
+        Ok(folder)
+    }
+
+    /// Says in `node.json` where this process answers over HTTP.
+    ///
+    /// # Errors
+    /// [`CliError`] with exit 1 when it cannot be written.
+    pub fn announce(&self, url: &str) -> Result<(), CliError> {
+        self.write_node_file(Some(url.to_owned()))
+    }
+
+    fn write_node_file(&self, url: Option<String>) -> Result<(), CliError> {
+        let node = NodeFile { pid: std::process::id(), url, boot_id: self.boot_id.clone() };
         let text = serde_json::to_vec_pretty(&node).unwrap_or_default();
-        let path = root.join("node.json");
-        write_durably(&path, &text).map_err(|error| unwritable(&path, &error))?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        let path = self.root.join("node.json");
+        write_durably(&path, &text).map_err(|error| unwritable(&path, &error))
     }
 
     /// The folder.
@@ -148,6 +162,11 @@ mod tests {
         let error = feel_lock(&root).unwrap_err();
         assert_eq!(error.exit, Exit::FolderInUse);
         assert!(error.message.contains(&std::process::id().to_string()), "{error}");
+        held.announce("http://127.0.0.1:1").unwrap();
+        let file: NodeFile =
+            serde_json::from_slice(&fs::read(root.join("node.json")).unwrap()).unwrap();
+        let expected = (Some("http://127.0.0.1:1".to_owned()), "boot".to_owned());
+        assert_eq!((file.url, file.boot_id), expected);
         drop(held);
         assert!(feel_lock(&root).unwrap().is_some());
         assert!(!root.join("node.json").exists());

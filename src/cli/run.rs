@@ -1,6 +1,7 @@
 //! The wiring: the one place that knows both the ports and their adapters, and makes a node of them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::data_folder::DataFolder;
+use super::desk::NodeDesk;
 use super::output::{CliError, Exit};
 use super::settings::{NodeSettings, open_error};
 use crate::actors::admission::Admission;
@@ -39,6 +41,11 @@ use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
+use crate::http::archive::Archive;
+use crate::http::directory::{ChannelDirectory, ChannelEntry};
+use crate::http::orchestrator::Orchestrator;
+use crate::http::replay::ReplayBook;
+use crate::http::server::{Door, HttpServer};
 use crate::journal::checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 use crate::journal::fold::Fold;
 use crate::journal::follower::Follower;
@@ -97,6 +104,8 @@ pub struct Node {
     pub registry: Arc<Registry>,
     /// Whether there is room for more.
     pub admission: Admission,
+    /// Where the node answers over HTTP.
+    pub url: String,
     tree: Tree,
     journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
@@ -142,6 +151,7 @@ impl Node {
         for name in damaged_checkpoints {
             tracing::warn!(name, "a damaged checkpoint was passed over");
         }
+        let door = open_door(settings.listen).await?;
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
         let store = follow(&folder, &fold, clock.as_ref());
@@ -180,6 +190,36 @@ impl Node {
             ticks: hub.tick_sink(),
             every: TIDY_EVERY,
         };
+        let entries = running.values().map(|channel| ChannelEntry {
+            profile: channel.setup.profile.clone(),
+            handle: channel.handle.clone(),
+        });
+        let setups = running.iter().map(|(name, channel)| (name.clone(), channel.setup.clone()));
+        let desk = NodeDesk {
+            channels: setups.collect(),
+            fold: Arc::clone(&fold),
+            admission: admission.clone(),
+            clock: Arc::clone(&clock),
+            config: None,
+        };
+        let orchestrator = Orchestrator {
+            fold: Arc::clone(&fold),
+            hub: hub.clone(),
+            journal: journal.clone(),
+            journal_folder: self::journal_folder(folder.root()),
+            registry: Arc::clone(&registry),
+            channels: ChannelDirectory::of(entries),
+            archive: Archive::new(folder.root()),
+            desk: Arc::new(desk),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            replays: ReplayBook::default(),
+            old_events: tokio::sync::Semaphore::new(1),
+        };
+        let url = door.url();
+        let server =
+            HttpServer { door, token: settings.token.clone(), node: Arc::new(orchestrator) };
+        let http_entry = registry.entry(&Empire::child_path("http"));
         let paths = parts.iter().map(|parts| (parts.handle.path().clone(), parts.tools.profile.id));
         let parking = tokio::spawn(note_parked_channels(
             Arc::clone(&registry),
@@ -192,6 +232,7 @@ impl Node {
             journal: journal.clone(),
             slots: settings.slots,
             feed: feed_spec(&registry, &fold, &hub),
+            http: Some(Arc::new(move || server.spec(&http_entry))),
             channels: parts,
             upkeep: Some(upkeep),
         });
@@ -199,12 +240,15 @@ impl Node {
         let tree = tree.map_err(|error| tree_error(&journal, Err(error)))?;
         let booted = tree.booted().await;
         booted.map_err(|error| tree_error(&journal, Err(error)))?;
+        // From here on commands come over HTTP: the channels are there to take them.
+        folder.announce(&url)?;
         Ok(Self {
             fold,
             hub,
             channels: running,
             registry,
             admission,
+            url,
             tree,
             journal: journal.clone(),
             checkpointer,
@@ -237,6 +281,16 @@ impl Node {
             tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
         }
     }
+}
+
+/// Binds the address at which the node is to answer.
+async fn open_door(listen: SocketAddr) -> Result<Door, CliError> {
+    Door::open(listen).await.map_err(|error| {
+        let message = format!("cannot listen: {error}");
+        CliError::new(Exit::Failed, "address_unavailable", message)
+            .at(listen)
+            .remedy("stop what listens there, or set another address as listen of [http]")
+    })
 }
 
 /// Why the tree has ended: what the journal failed with comes first, for everything follows from it.

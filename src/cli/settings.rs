@@ -1,5 +1,6 @@
 //! From the config's data to what the node is built of.
 
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +38,10 @@ pub struct NodeSettings {
     pub live_workflows: u32,
     /// What is kept for how long.
     pub retention: RetentionRules,
+    /// Where the node listens for HTTP.
+    pub listen: SocketAddr,
+    /// The token that callers must show, if any.
+    pub token: Option<String>,
 }
 
 /// Cores that one render uses well.
@@ -88,6 +93,8 @@ impl NodeSettings {
                 history: config.retention.history,
                 disk_budget: config.retention.disk_budget.0,
             },
+            listen: config.http.listen,
+            token: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 pub mod channel;
+pub mod edit;
 pub mod node;
 pub mod pipeline;
 pub mod problem;

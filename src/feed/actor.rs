@@ -7,6 +7,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::AbortHandle;
 
 use super::hub::{FeedHub, FeedItem};
+use super::view::event_views;
+use crate::domain::ids::ChannelId;
 use crate::journal::fold::Fold;
 
 /// Brings commits from the fold to the hub.
@@ -28,6 +30,13 @@ impl Drop for Forwarding {
     }
 }
 
+/// The name of a channel as its journal gives it; its id before that.
+#[must_use]
+pub fn channel_name(fold: &Fold, channel: ChannelId) -> String {
+    let name = fold.read(channel, |state| state.name.clone());
+    name.map_or_else(|| channel.to_string(), String::from)
+}
+
 impl Actor for FeedActor {
     type Msg = ();
     type State = Forwarding;
@@ -39,13 +48,18 @@ impl Actor for FeedActor {
         (): (),
     ) -> Result<Forwarding, ActorProcessingErr> {
         let mut commits = self.fold.subscribe();
-        let hub = self.hub.clone();
+        let (fold, hub) = (Arc::clone(&self.fold), self.hub.clone());
+        hub.ring().begin_after(fold.applied());
         let forwarding = tokio::spawn(async move {
             loop {
                 match commits.recv().await {
-                    Ok(commit) => hub.publish(FeedItem::Committed(commit)),
+                    Ok(commit) => {
+                        let channel = channel_name(&fold, commit.commit.channel);
+                        hub.ring().push(event_views(&commit, &channel));
+                        hub.publish(FeedItem::Committed(commit));
+                    }
                     // Followers see the gap in the sequence numbers and start over.
-                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(_)) => hub.ring().begin_after(fold.applied()),
                     Err(RecvError::Closed) => return,
                 }
             }

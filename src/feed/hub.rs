@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use super::ring::EventRing;
 use crate::journal::fold::CommittedFrame;
 use crate::telemetry::tick::{Tick, TickSink};
 
@@ -23,11 +24,12 @@ const FOLLOWER_LAG: usize = 8_192;
 #[derive(Debug, Clone)]
 pub struct FeedHub {
     sender: broadcast::Sender<FeedItem>,
+    ring: EventRing,
 }
 
 impl Default for FeedHub {
     fn default() -> Self {
-        Self { sender: broadcast::channel(FOLLOWER_LAG).0 }
+        Self { sender: broadcast::channel(FOLLOWER_LAG).0, ring: EventRing::default() }
     }
 }
 
@@ -41,6 +43,12 @@ impl FeedHub {
     /// Hands an item to all followers; without one, to nobody.
     pub fn publish(&self, item: FeedItem) {
         let _ = self.sender.send(item);
+    }
+
+    /// The latest events.
+    #[must_use]
+    pub fn ring(&self) -> &EventRing {
+        &self.ring
     }
 
     /// A sink that hands ticks to the followers.

@@ -5,3 +5,6 @@
 
 pub mod actor;
 pub mod hub;
+pub mod older;
+pub mod ring;
+pub mod view;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::site::{Ran, Site};
 
 /// Every command, with what it needs on its command line.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["workflow", "list"],
     &["workflow", "show", "5b1c7a3e-0000-5000-8000-000000000000"],
@@ -20,10 +20,14 @@ const COMMANDS: [&[&str]; 10] = [
     &["config", "show"],
     &["config", "init"],
     &["doctor"],
+    &["channel", "list"],
+    &["channel", "show", "kitchen"],
+    &["trends"],
+    &["script", "--topic", "salt"],
 ];
 
 /// Those that read the data folder.
-const READING: [&[&str]; 4] = [COMMANDS[1], COMMANDS[2], COMMANDS[3], COMMANDS[5]];
+const READING: [&[&str]; 5] = [COMMANDS[1], COMMANDS[2], COMMANDS[3], COMMANDS[5], COMMANDS[10]];
 
 fn with_json<'a>(args: &[&'a str]) -> Vec<&'a str> {
     args.iter().copied().chain(["--json"]).collect()

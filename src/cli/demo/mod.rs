@@ -8,6 +8,7 @@ mod report;
 mod samples;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::data_folder::DataFolder;
 use super::options::{CommonOptions, Settings};
 use super::output::{CliError, Exit};
 use super::run::{ChannelSetup, Node};
+use super::secret::secret_of;
 use super::settings::NodeSettings;
 use crate::actors::messages::{ChannelMsg, CommandError};
 use crate::adapters::system::{SystemClock, SystemEntropy};
@@ -43,6 +45,8 @@ pub struct DemoArgs {
     fresh: bool,
 }
 
+/// Where the demo listens: on this machine only, at a port that is free.
+const ANY_LOCAL_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How long an answer to a command may take; an answer comes when the command is durable.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
@@ -77,7 +81,9 @@ async fn demo(
         fresh::move_aside(&folder, clock.now(), common.output())?;
     }
     let root = folder.root().to_owned();
-    let node_settings = NodeSettings::of(&settings.config);
+    let mut node_settings = NodeSettings::of(&settings.config);
+    node_settings.listen = ANY_LOCAL_PORT;
+    node_settings.token = settings.config.http.token.as_ref().map(secret_of).transpose()?;
     let node = Node::start(folder, node_settings, channels, clock, entropy).await?;
     let result = round(&node, common, began, &root).await;
     node.stop().await;

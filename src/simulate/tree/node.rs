@@ -224,6 +224,7 @@ impl SimNode {
             journal,
             slots: HostSlots { render: 1, light: 2 },
             feed: feed_spec(&registry, &fold, &hub),
+            http: None,
             channels: parts,
             upkeep: None,
         });

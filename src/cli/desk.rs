@@ -1,0 +1,188 @@
+//! What of a node is beside its journal, for the API: its sources, and its config file.
+//!
+//! Architecture invariant: the config file is written whole or not at all, and only with a text that
+//! has been read back; nobody else in this process writes it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::sync::Mutex;
+
+use super::desk_script::{off_the_runtime, script_on};
+use super::run::ChannelSetup;
+use crate::actors::admission::Admission;
+use crate::actors::trend_scout::told;
+use crate::adapters::durable_file::write_durably;
+use crate::config::Config;
+use crate::config::edit::{EditError, Edited, add_channel, remove_channel};
+use crate::craft::choose::Material;
+use crate::craft::trend_rows::trend_rows;
+use crate::domain::admission::Refusal;
+use crate::domain::channel::SlotRecord;
+use crate::domain::failure::Failure;
+use crate::domain::ids::ChannelName;
+use crate::domain::source::SourceHealth;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::trend::TrendRow;
+use crate::http::orchestrator::{Desk, NotAdmitted, ScriptWish, SlotView};
+use crate::http::problem::Problem;
+use crate::journal::fold::Fold;
+use crate::ports::clock::Clock;
+
+/// Takes a changed config up.
+#[async_trait]
+pub trait ConfigTaker: Send + Sync {
+    /// Makes the node be as `config` says.
+    ///
+    /// # Errors
+    /// A [`Problem`] when a channel cannot be started or stopped.
+    async fn take_up(&self, config: Config) -> Result<(), Problem>;
+}
+
+/// A config file that may be changed.
+pub struct ConfigFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Who takes changes up.
+    pub taker: Arc<dyn ConfigTaker>,
+    /// One change at a time.
+    pub turn: Mutex<()>,
+}
+
+/// The desk of a node.
+pub struct NodeDesk {
+    /// The channels with their sources.
+    pub channels: BTreeMap<ChannelName, ChannelSetup>,
+    /// Everything that was committed.
+    pub fold: Arc<Fold>,
+    /// Whether there is room for more.
+    pub admission: Admission,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The config file; `None` for a node that runs without one.
+    pub config: Option<ConfigFile>,
+}
+
+/// How far ahead slots are shown.
+const SLOTS_AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most slots that are shown of those to come, and of those that were.
+const MOST_SLOTS: usize = 50;
+
+#[async_trait]
+impl Desk for NodeDesk {
+    fn refusal(&self) -> Option<NotAdmitted> {
+        let refusal = self.admission.refusal()?;
+        // A node that is full of work is at work.
+        let is_full = matches!(refusal, Refusal::NodeFull { .. });
+        (!is_full).then(|| NotAdmitted { code: refusal.code(), message: refusal.to_string() })
+    }
+
+    async fn trends(&self, channel: &ChannelName) -> Result<Vec<TrendRow>, Problem> {
+        let Some(setup) = self.channels.get(channel) else { return Ok(Vec::new()) };
+        let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
+        let told = self.fold.read(setup.profile.id, |state| told(&state.topics));
+        let niche = setup.profile.niche.clone();
+        off_the_runtime(move || {
+            let material = Material::of(&harvest.stories, harvest.as_of, &niche, &told);
+            let (competitors, polls) = (&harvest.competitors, &harvest.polls);
+            trend_rows(&Material { competitors, polls, ..material })
+        })
+        .await
+    }
+
+    fn sources(&self, _: &ChannelName) -> Vec<SourceHealth> {
+        Vec::new()
+    }
+
+    fn slots(&self, channel: &ChannelName) -> Vec<SlotView> {
+        let Some(setup) = self.channels.get(channel) else { return Vec::new() };
+        let now = self.clock.now();
+        let ahead = setup
+            .rules
+            .schedule
+            .as_ref()
+            .map(|schedule| schedule.between(now, now.plus(SLOTS_AHEAD), MOST_SLOTS));
+        let mut slots: BTreeMap<Timestamp, SlotView> = ahead
+            .into_iter()
+            .flatten()
+            .map(|at| (at, SlotView { at, workflow: None, reason: None }))
+            .collect();
+        self.fold.read(setup.profile.id, |state| {
+            for (at, record) in state.slots.iter().rev().take(MOST_SLOTS) {
+                let (workflow, reason) = match record {
+                    SlotRecord::Taken(workflow) => (Some(*workflow), None),
+                    SlotRecord::Skipped(reason) => (None, Some(reason.clone())),
+                };
+                slots.insert(*at, SlotView { at: *at, workflow, reason });
+            }
+        });
+        slots.into_values().rev().collect()
+    }
+
+    async fn script(&self, wish: &ScriptWish) -> Result<Value, Problem> {
+        script_on(&self.channels, wish).await
+    }
+
+    async fn add_channel(&self, settings: &Map<String, Value>) -> Result<ChannelName, Problem> {
+        let name = settings.get("name").and_then(Value::as_str).unwrap_or_default();
+        let name = ChannelName::new(name).map_err(|error| Problem::out_of_range("name", error))?;
+        self.change(|text, folder| add_channel(text, settings, folder)).await?;
+        Ok(name)
+    }
+
+    async fn remove_channel(&self, name: &ChannelName) -> Result<(), Problem> {
+        self.change(|text, folder| remove_channel(text, name, folder)).await
+    }
+}
+
+impl NodeDesk {
+    /// Changes the config file and has the change taken up.
+    async fn change(
+        &self,
+        edit: impl FnOnce(&str, &Path) -> Result<Edited, EditError> + Send,
+    ) -> Result<(), Problem> {
+        let Some(file) = &self.config else {
+            let detail = "this node runs without a config file, so there is nothing to change";
+            return Err(Problem::new(409, "no_config_file", detail)
+                .remedy("write one with `ytempire config init` and start the node with it"));
+        };
+        let _turn = file.turn.lock().await;
+        let unusable = |error: std::io::Error| {
+            let detail = format!("the config file cannot be read or written: {error}");
+            Problem::new(409, "config_unwritable", detail)
+        };
+        let text = std::fs::read_to_string(&file.path).map_err(unusable)?;
+        let folder = file.path.parent().unwrap_or(Path::new("/"));
+        let Edited { text, config } = edit(&text, folder).map_err(refused)?;
+        write_durably(&file.path, text.as_bytes()).map_err(unusable)?;
+        file.taker.take_up(config).await
+    }
+}
+
+fn refused(error: EditError) -> Problem {
+    match &error {
+        EditError::Exists(_) => Problem::new(409, "channel_exists", &error).field("name"),
+        EditError::Unknown(name) => Problem::not_found("channel", name.as_str()),
+        EditError::NotEditable(_) => Problem::new(409, "config_not_editable", &error),
+        EditError::Invalid(problems) => {
+            let Some(first) = problems.first() else {
+                return Problem::new(422, "config_invalid", &error);
+            };
+            // The key begins with the place of the channel in the file.
+            let field = first.key.split_once("].").map_or(first.key.as_str(), |(_, key)| key);
+            let problem = Problem::new(422, "config_invalid", &first.message).field(field);
+            match &first.remedy {
+                Some(remedy) => problem.remedy(remedy),
+                None => problem,
+            }
+        }
+    }
+}
+
+pub(super) fn unreadable(failure: &Failure) -> Problem {
+    Problem::new(503, failure.code.clone(), &failure.message)
+}

@@ -1,0 +1,40 @@
+//! `ytempire trends`: what is talked about around the channels, and how promising it is.
+
+use clap::Args;
+
+use super::node_link::{Link, NodeOption, query};
+use super::options::CommonOptions;
+use super::output::{CliError, Exit};
+use super::tables;
+
+/// See what is talked about around the channels, the most promising first. JSON: {items[], next}.
+#[derive(Debug, Clone, Args)]
+pub struct TrendsArgs {
+    #[command(flatten)]
+    node: NodeOption,
+    /// Only what is talked about around this channel, by name or id
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
+    /// Only those after this one in the list: the `next` of the list before
+    #[arg(long, value_name = "TOPIC")]
+    after: Option<String>,
+}
+
+/// Carries out `args`.
+///
+/// # Errors
+/// [`CliError`]: channel unknown (1), no node (3), folder in use by a node that does not answer (4).
+pub fn run(args: &TrendsArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+    let node = Link::find(&args.node, common)?.node()?;
+    let parameters = query(&[
+        ("channel", args.channel.clone()),
+        ("limit", Some(args.limit.to_string())),
+        ("after", args.after.clone()),
+    ]);
+    let page = node.get(&format!("/api/v1/trends{parameters}"))?;
+    common.output().result(&page, tables::trends(&page))?;
+    Ok(Exit::Done)
+}
