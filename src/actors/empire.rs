@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::channel::{ChannelActor, ChannelParts};
 use super::journal_keeper::{JournalKeeper, KeeperMsg};
+use super::sources::Sources;
 use super::upkeep::{Upkeep, UpkeepMsg, UpkeepParts};
 use crate::domain::ids::ChannelName;
 use crate::gpu::broker::{BrokerMsg, HostSlots, broker_spec};
@@ -20,7 +21,7 @@ use crate::supervision::handle::Handle;
 use crate::supervision::observe::Registry;
 use crate::supervision::path::{ActorPath, ChildId};
 use crate::supervision::spec::{ChildSpec, Exhaustion, Order, Restart, SupervisorSpec};
-use crate::supervision::tree::{SupervisorHandle, supervisor_child};
+use crate::supervision::tree::{SupervisorError, SupervisorHandle, supervisor_child};
 
 /// How long a channel may take to stop its stages.
 const CHANNEL_STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -53,6 +54,8 @@ pub struct EmpireParts {
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
     /// The last child, if there is one: the API.
     pub http: Option<Arc<dyn Fn() -> ChildSpec + Send + Sync>>,
+    /// The live sources, before the channels that read them.
+    pub sources: Option<Sources>,
     /// The channels.
     pub channels: Vec<ChannelParts>,
     /// What the upkeep works with; a tree without a data folder needs none.
@@ -97,8 +100,9 @@ impl Empire {
                 empire.journal_spec(&parts.journal),
                 (parts.feed)(),
                 broker_spec(&empire.broker, parts.slots),
-                empire.channels_spec(&parts.channels),
             ];
+            children.extend(parts.sources.as_ref().map(Sources::spec));
+            children.push(empire.channels_spec(&parts.channels));
             children.extend(parts.upkeep.as_ref().map(|upkeep| empire.upkeep_spec(upkeep)));
             children.extend(parts.http.as_ref().map(|http| http()));
             children
@@ -125,6 +129,22 @@ impl Empire {
             .exhaustion(Exhaustion::Park)
             .order(Order::Together);
         supervisor_child(&self.environment, &self.channels, spec, CHANNELS_STOP_LIMIT)
+    }
+
+    /// Starts a channel beside the others.
+    ///
+    /// # Errors
+    /// [`SupervisorError`] when there is one of its name, or the tree stops.
+    pub async fn add_channel(&self, parts: &ChannelParts) -> Result<(), SupervisorError> {
+        self.channels.add(channel_spec(parts)).await
+    }
+
+    /// Stops the channel `name` in order, and forgets it; what has happened in it stays.
+    ///
+    /// # Errors
+    /// [`SupervisorError`] when there is none, or the tree stops.
+    pub async fn remove_channel(&self, name: &ChannelName) -> Result<(), SupervisorError> {
+        self.channels.remove(&ChildId::new(name.as_str())).await.map(drop)
     }
 
     /// Who is in the tree.

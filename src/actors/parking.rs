@@ -19,10 +19,13 @@ use crate::ports::clock::Clock;
 use crate::supervision::observe::{Registry, Status};
 use crate::supervision::path::ActorPath;
 
+/// The channels' actors by their paths, as they are now.
+pub type ChannelPaths = Arc<dyn Fn() -> BTreeMap<ActorPath, ChannelId> + Send + Sync>;
+
 /// Follows the registry until it is gone, and notes every channel that is parked.
 pub async fn note_parked_channels(
     registry: Arc<Registry>,
-    channels: BTreeMap<ActorPath, ChannelId>,
+    channels: ChannelPaths,
     fold: Arc<Fold>,
     journal: JournalHandle,
     clock: Arc<dyn Clock>,
@@ -32,14 +35,14 @@ pub async fn note_parked_channels(
     loop {
         match transitions.recv().await {
             Ok(transition) => {
-                let channel = channels.get(&transition.path);
-                if let (Some(channel), Status::Parked { reason }) = (channel, transition.status) {
+                let Status::Parked { reason } = transition.status else { continue };
+                if let Some(channel) = channels().get(&transition.path) {
                     note(*channel, reason, &fold, &journal, clock.as_ref());
                 }
             }
             Err(RecvError::Lagged(_)) => {
                 let Some(registry) = registry.upgrade() else { return };
-                for (path, channel) in &channels {
+                for (path, channel) in &channels() {
                     let status = registry.view(path).map(|view| view.status);
                     if let Some(Status::Parked { reason }) = status {
                         note(*channel, reason, &fold, &journal, clock.as_ref());

@@ -15,6 +15,7 @@ use super::options::CommonOptions;
 use super::output::{CliError, Exit, Output};
 use super::render::{self, RenderArgs};
 use super::script_cmd::{self, ScriptArgs};
+use super::serve::{self, RunArgs};
 use super::stage_worker;
 use super::trends_cmd::{self, TrendsArgs};
 use super::workflow_cmd::{self, WorkflowArgs};
@@ -39,6 +40,7 @@ struct App {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(DemoArgs),
+    Run(RunArgs),
     Workflow(WorkflowArgs),
     Channel(ChannelArgs),
     Trends(TrendsArgs),
@@ -101,6 +103,7 @@ fn carry_out(app: App) -> ExitCode {
     let output = common.output();
     match command {
         Command::Demo(args) => output.finish(demo::run(&args, &common)),
+        Command::Run(args) => output.finish(serve::run(&args, &common)),
         Command::Workflow(args) => output.finish(workflow_cmd::run(&args, &common)),
         Command::Channel(args) => output.finish(channel_cmd::run(&args, &common)),
         Command::Trends(args) => output.finish(trends_cmd::run(&args, &common)),

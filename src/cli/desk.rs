@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +13,14 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::desk_script::{off_the_runtime, script_on};
-use super::run::ChannelSetup;
+use super::options::config_error;
+use super::run::{Roster, RunningChannel};
+use super::source_list::live_setups;
 use crate::actors::admission::Admission;
+use crate::actors::sources::Sources;
 use crate::actors::trend_scout::told;
 use crate::adapters::durable_file::write_durably;
+use crate::adapters::online::feed_http::FeedClient;
 use crate::config::Config;
 use crate::config::edit::{EditError, Edited, add_channel, remove_channel};
 use crate::craft::choose::Material;
@@ -33,30 +37,37 @@ use crate::http::problem::Problem;
 use crate::journal::fold::Fold;
 use crate::ports::clock::Clock;
 
-/// Takes a changed config up.
-#[async_trait]
-pub trait ConfigTaker: Send + Sync {
-    /// Makes the node be as `config` says.
-    ///
-    /// # Errors
-    /// A [`Problem`] when a channel cannot be started or stopped.
-    async fn take_up(&self, config: Config) -> Result<(), Problem>;
+/// The config file of a node, which may be changed and read again.
+pub struct ConfigFile {
+    path: PathBuf,
+    /// The data folder that was named on the command line, which counts more than the file's.
+    data_dir: PathBuf,
+    client: FeedClient,
+    /// One change at a time.
+    turn: Mutex<()>,
+    /// Why the file could not be taken up when it was read last; the config before stays.
+    problem: std::sync::Mutex<Option<String>>,
 }
 
-/// A config file that may be changed.
-pub struct ConfigFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Who takes changes up.
-    pub taker: Arc<dyn ConfigTaker>,
-    /// One change at a time.
-    pub turn: Mutex<()>,
+impl ConfigFile {
+    /// The file at `path` of a node whose data folder is `data_dir`; feeds are fetched by `client`.
+    #[must_use]
+    pub fn new(path: PathBuf, data_dir: PathBuf, client: FeedClient) -> Self {
+        let (turn, problem) = (Mutex::new(()), std::sync::Mutex::new(None));
+        Self { path, data_dir, client, turn, problem }
+    }
+
+    fn note(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
 }
 
 /// The desk of a node.
 pub struct NodeDesk {
-    /// The channels with their sources.
-    pub channels: BTreeMap<ChannelName, ChannelSetup>,
+    /// The channels.
+    pub channels: Roster,
+    /// The live sources.
+    pub sources: Sources,
     /// Everything that was committed.
     pub fold: Arc<Fold>,
     /// Whether there is room for more.
@@ -82,7 +93,9 @@ impl Desk for NodeDesk {
     }
 
     async fn trends(&self, channel: &ChannelName) -> Result<Vec<TrendRow>, Problem> {
-        let Some(setup) = self.channels.get(channel) else { return Ok(Vec::new()) };
+        let Some(RunningChannel { setup, .. }) = self.channels.get(channel) else {
+            return Ok(Vec::new());
+        };
         let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
         let told = self.fold.read(setup.profile.id, |state| told(&state.topics));
         let niche = setup.profile.niche.clone();
@@ -94,12 +107,20 @@ impl Desk for NodeDesk {
         .await
     }
 
-    fn sources(&self, _: &ChannelName) -> Vec<SourceHealth> {
-        Vec::new()
+    fn sources(&self, channel: &ChannelName) -> Vec<SourceHealth> {
+        let health = self.sources.health().into_iter();
+        health.filter(|source| source.channel == *channel).collect()
+    }
+
+    fn config_problem(&self) -> Option<String> {
+        let file = self.config.as_ref()?;
+        file.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn slots(&self, channel: &ChannelName) -> Vec<SlotView> {
-        let Some(setup) = self.channels.get(channel) else { return Vec::new() };
+        let Some(RunningChannel { setup, .. }) = self.channels.get(channel) else {
+            return Vec::new();
+        };
         let now = self.clock.now();
         let ahead = setup
             .rules
@@ -124,7 +145,7 @@ impl Desk for NodeDesk {
     }
 
     async fn script(&self, wish: &ScriptWish) -> Result<Value, Problem> {
-        script_on(&self.channels, wish).await
+        script_on(&self.channels.setups(), wish).await
     }
 
     async fn add_channel(&self, settings: &Map<String, Value>) -> Result<ChannelName, Problem> {
@@ -159,7 +180,47 @@ impl NodeDesk {
         let folder = file.path.parent().unwrap_or(Path::new("/"));
         let Edited { text, config } = edit(&text, folder).map_err(refused)?;
         write_durably(&file.path, text.as_bytes()).map_err(unusable)?;
-        file.taker.take_up(config).await
+        self.take_up(file, config).await.map(drop)
+    }
+
+    /// Reads the config file again and takes it up; returns what was done. A file that cannot be
+    /// taken up changes nothing, and the reason is shown until one can.
+    ///
+    /// # Errors
+    /// A [`Problem`]: no config file, one that is wrong, or a channel that does not start or stop.
+    pub async fn reload(&self) -> Result<Vec<String>, Problem> {
+        let Some(file) = &self.config else {
+            let detail = "this node runs without a config file, so there is nothing to read again";
+            return Err(Problem::new(409, "no_config_file", detail));
+        };
+        let _turn = file.turn.lock().await;
+        let config = match Config::load(&file.path) {
+            Ok(config) => config,
+            Err(error) => {
+                let told = config_error(&error);
+                let place = told.place.as_deref().unwrap_or_default();
+                let problem = format!("{place}: {}; the config before stays", told.message);
+                file.note(Some(problem.clone()));
+                return Err(Problem::new(422, error.code(), problem));
+            }
+        };
+        let taken = self.take_up(file, config).await;
+        file.note(taken.as_ref().err().map(|problem| problem.detail.clone()));
+        taken
+    }
+
+    async fn take_up(&self, file: &ConfigFile, config: Config) -> Result<Vec<String>, Problem> {
+        if config.node.data_dir != file.data_dir {
+            tracing::warn!("a data folder in the config counts from the next start");
+        }
+        for name in self.channels.all().into_keys() {
+            if !config.channels.iter().any(|channel| channel.name == name) {
+                self.sources.remove(&name);
+            }
+        }
+        let setups = live_setups(&config, &self.sources, &file.client);
+        let taken = self.channels.take_up(setups).await;
+        taken.map_err(|error| Problem::new(503, error.code(), &error))
     }
 }
 

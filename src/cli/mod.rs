@@ -16,6 +16,7 @@ pub mod render;
 pub mod run;
 pub mod script_cmd;
 pub mod secret;
+mod serve;
 pub mod settings;
 pub mod source_list;
 pub mod stage_worker;

@@ -1,6 +1,9 @@
 //! The wiring: the one place that knows both the ports and their adapters, and makes a node of them.
 
-use std::collections::BTreeMap;
+mod roster;
+mod store_thread;
+mod workshop;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,47 +11,34 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use roster::Roster;
+use store_thread::{StoreThread, follow};
+use workshop::{Ground, Workshop};
+
 use super::data_folder::DataFolder;
-use super::desk::NodeDesk;
+use super::desk::{ConfigFile, NodeDesk};
 use super::output::{CliError, Exit};
 use super::settings::{NodeSettings, open_error};
+use super::source_list::live_sources;
 use crate::actors::admission::Admission;
-use crate::actors::channel::ChannelParts;
 use crate::actors::disk_watch::DiskWatch;
 use crate::actors::empire::{Empire, EmpireParts};
 use crate::actors::messages::ChannelMsg;
-use crate::actors::narrator::Narrator;
 use crate::actors::parking::note_parked_channels;
-use crate::actors::renderer::Renderer;
-use crate::actors::scriptwriter::Scriptwriter;
-use crate::actors::stage_work::{StageTools, StageWork};
-use crate::actors::trend_scout::TrendScout;
-use crate::actors::upkeep::{ChannelAddresses, TIDY_EVERY, TreeDoors, UpkeepParts};
-use crate::actors::uploader::Uploader;
-use crate::adapters::execution_log::ExecutionLogFile;
+use crate::actors::sources::Sources;
+use crate::actors::upkeep::{TIDY_EVERY, TreeDoors, UpkeepParts};
 use crate::adapters::offline::artifacts::LocalArtifacts;
-use crate::adapters::offline::child::ChildRunner;
-use crate::adapters::offline::embedder::HashedEmbedder;
-use crate::adapters::offline::fonts::load_faces;
-use crate::adapters::offline::images::DesignedCards;
-use crate::adapters::offline::library::LocalLibrary;
-use crate::adapters::offline::renderer::ChildRenderer;
 use crate::adapters::offline::storage::LocalStorage;
-use crate::adapters::offline::voice::FliteVoice;
-use crate::adapters::offline::writer::ExtractiveWriter;
+use crate::config::trend::TrendConfig;
 use crate::domain::channel::{ChannelProfile, ChannelRules};
-use crate::domain::ids::ChannelName;
-use crate::domain::stage::StageName;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
 use crate::http::archive::Archive;
-use crate::http::directory::{ChannelDirectory, ChannelEntry};
 use crate::http::orchestrator::Orchestrator;
 use crate::http::replay::ReplayBook;
 use crate::http::server::{Door, HttpServer};
 use crate::journal::checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 use crate::journal::fold::Fold;
-use crate::journal::follower::Follower;
 use crate::journal::history::HistoryFolder;
 use crate::journal::open::{OpenJournal, journal_folder, open};
 use crate::journal::queue::JournalHandle;
@@ -59,7 +49,6 @@ use crate::ports::clock::{Clock, Entropy};
 use crate::ports::trends::TrendSource;
 use crate::supervision::environment::Environment;
 use crate::supervision::handle::Handle;
-use crate::supervision::intensity::RestartPolicy;
 use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
@@ -81,6 +70,16 @@ pub struct ChannelSetup {
     pub rules: ChannelRules,
     /// Its sources.
     pub source: Arc<dyn TrendSource>,
+    /// How the config says where its topics come from; changes of it count, `source` is made of it.
+    pub trends: Vec<TrendConfig>,
+}
+
+impl ChannelSetup {
+    /// Whether the config says the same of both.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.profile == other.profile && self.rules == other.rules && self.trends == other.trends
+    }
 }
 
 /// A channel of a running node.
@@ -92,6 +91,21 @@ pub struct RunningChannel {
     pub handle: Handle<ChannelMsg>,
 }
 
+/// What a node is made of beside its settings.
+pub struct NodeParts {
+    /// Makes the channels, once the node's own sources are there.
+    pub channels: ChannelMaker,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The config file, which the API may change and reload; `None` where there is none.
+    pub config_file: Option<ConfigFile>,
+}
+
+/// Makes the channels of a node whose live sources are the given ones.
+pub type ChannelMaker = Box<dyn FnOnce(&Sources) -> Result<Vec<ChannelSetup>, CliError> + Send>;
+
 /// A running node.
 pub struct Node {
     /// The fold of everything that was committed.
@@ -99,11 +113,15 @@ pub struct Node {
     /// Where to follow what happens.
     pub hub: FeedHub,
     /// The channels.
-    pub channels: BTreeMap<ChannelName, RunningChannel>,
+    pub channels: Roster,
     /// Who is in the tree.
     pub registry: Arc<Registry>,
     /// Whether there is room for more.
     pub admission: Admission,
+    /// The live sources.
+    pub sources: Sources,
+    /// Changes the config and takes it up.
+    pub desk: Arc<NodeDesk>,
     /// Where the node answers over HTTP.
     pub url: String,
     tree: Tree,
@@ -115,11 +133,6 @@ pub struct Node {
     _folder: DataFolder,
 }
 
-struct StoreThread {
-    stop: watch::Sender<bool>,
-    thread: tokio::task::JoinHandle<()>,
-}
-
 impl Node {
     /// Starts a node in `folder`, and waits until its tree is up.
     ///
@@ -128,10 +141,9 @@ impl Node {
     pub async fn start(
         folder: DataFolder,
         settings: NodeSettings,
-        channels: Vec<ChannelSetup>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
+        parts: NodeParts,
     ) -> Result<Self, CliError> {
+        let NodeParts { channels, clock, entropy, config_file } = parts;
         // Without it a file-size limit would kill the process instead of failing the write.
         let survived = survive_file_size_limit();
         survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
@@ -168,49 +180,47 @@ impl Node {
         let empire = Empire::new(&environment);
         let disk = DiskWatch::default();
         let admission = Admission::new(Arc::clone(&fold), settings.live_workflows, disk.clone());
-        let parts = channel_parts(
-            &empire, &folder, &settings, &channels, &journal, &fold, &hub, &clock, &entropy,
-            &artifacts, &admission,
-        )?;
-        let running = channels.into_iter().zip(&parts).map(|(setup, parts)| {
-            let name = setup.profile.name.clone();
-            (name, RunningChannel { setup, handle: parts.handle.clone() })
-        });
-        let running: BTreeMap<_, _> = running.collect();
-        let addresses: BTreeMap<_, _> =
-            parts.iter().map(|parts| (parts.tools.profile.id, parts.handle.clone())).collect();
+        let sources = live_sources(folder.root(), &registry, &clock, &entropy, hub.tick_sink());
+        let setups = channels(&sources)?;
+        let ground = Ground {
+            empire: empire.clone(),
+            journal: journal.clone(),
+            fold: Arc::clone(&fold),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            ticks: hub.tick_sink(),
+            admission: admission.clone(),
+        };
+        let workshop = Workshop::new(ground, folder.root(), &settings, artifacts.clone())?;
+        let (roster, parts) = Roster::new(Arc::new(workshop), setups);
         let upkeep = UpkeepParts {
             fold: Arc::clone(&fold),
             clock: Arc::clone(&clock),
             storage: Arc::new(LocalStorage::new(folder.root().to_owned(), artifacts)),
             history: HistoryFolder::new(folder.root(), Arc::new(DiskFiles)),
-            channels: Arc::new(TreeDoors(Arc::new(move || addresses.clone()) as ChannelAddresses)),
+            channels: Arc::new(TreeDoors(roster.addresses())),
             rules: watch::channel(settings.retention).1,
             disk,
             ticks: hub.tick_sink(),
             every: TIDY_EVERY,
         };
-        let entries = running.values().map(|channel| ChannelEntry {
-            profile: channel.setup.profile.clone(),
-            handle: channel.handle.clone(),
-        });
-        let setups = running.iter().map(|(name, channel)| (name.clone(), channel.setup.clone()));
-        let desk = NodeDesk {
-            channels: setups.collect(),
+        let desk = Arc::new(NodeDesk {
+            channels: roster.clone(),
             fold: Arc::clone(&fold),
             admission: admission.clone(),
+            sources: sources.clone(),
             clock: Arc::clone(&clock),
-            config: None,
-        };
+            config: config_file,
+        });
         let orchestrator = Orchestrator {
             fold: Arc::clone(&fold),
             hub: hub.clone(),
             journal: journal.clone(),
             journal_folder: self::journal_folder(folder.root()),
             registry: Arc::clone(&registry),
-            channels: ChannelDirectory::of(entries),
+            channels: roster.directory.clone(),
             archive: Archive::new(folder.root()),
-            desk: Arc::new(desk),
+            desk: Arc::clone(&desk) as _,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             replays: ReplayBook::default(),
@@ -220,10 +230,9 @@ impl Node {
         let server =
             HttpServer { door, token: settings.token.clone(), node: Arc::new(orchestrator) };
         let http_entry = registry.entry(&Empire::child_path("http"));
-        let paths = parts.iter().map(|parts| (parts.handle.path().clone(), parts.tools.profile.id));
         let parking = tokio::spawn(note_parked_channels(
             Arc::clone(&registry),
-            paths.collect(),
+            roster.paths(),
             Arc::clone(&fold),
             journal.clone(),
             clock,
@@ -232,6 +241,7 @@ impl Node {
             journal: journal.clone(),
             slots: settings.slots,
             feed: feed_spec(&registry, &fold, &hub),
+            sources: Some(sources.clone()),
             http: Some(Arc::new(move || server.spec(&http_entry))),
             channels: parts,
             upkeep: Some(upkeep),
@@ -245,9 +255,11 @@ impl Node {
         Ok(Self {
             fold,
             hub,
-            channels: running,
+            channels: roster,
             registry,
             admission,
+            sources,
+            desk,
             url,
             tree,
             journal: journal.clone(),
@@ -264,6 +276,21 @@ impl Node {
         tree_error(&self.journal, self.tree.ended().await)
     }
 
+    /// Starts nothing new any more, and gives what is running up to `limit` to come to its end.
+    pub async fn drain(&self, limit: Duration) {
+        self.admission.stop();
+        let mut applied = self.fold.watch_applied();
+        let idle = async {
+            while self.fold.running_stages() > 0 {
+                if applied.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // What is not over by then is interrupted, and done again at the next start.
+        let _ = tokio::time::timeout(limit, idle).await;
+    }
+
     /// Stops everything in order: the tree, the store, and a checkpoint of what was committed.
     pub async fn stop(self) {
         let report = self.tree.shutdown(STOP_LIMIT).await;
@@ -271,9 +298,7 @@ impl Node {
             tracing::warn!(actor = %forced.path, "did not stop in time and was killed");
         }
         self.parking.abort();
-        self.store.stop.send_replace(true);
-        // A store that failed has said so; it is rebuilt at the next start.
-        let _ = self.store.thread.await;
+        self.store.stop().await;
         self.checkpoints.abort();
         let checkpointer = self.checkpointer;
         let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
@@ -331,32 +356,6 @@ async fn sweep_workbenches(artifacts: &LocalArtifacts, fold: &Fold) {
     }
 }
 
-/// Puts the store on a thread of its own, opening included: a damaged or old one that must be made
-/// anew holds nothing up. Whatever is wrong with it, the node goes on without.
-fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> StoreThread {
-    let path = folder.root().join("store");
-    let (now, fold) = (clock.now(), Arc::clone(fold));
-    let (stop, stopping) = watch::channel(false);
-    let runtime = tokio::runtime::Handle::current();
-    let thread = tokio::task::spawn_blocking(move || {
-        let (follower, set_aside) = match Follower::open(&path, now, fold) {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::warn!(%error, "the store is not kept up in this run");
-                return;
-            }
-        };
-        if let Some(aside) = set_aside {
-            let (cause, path) = (aside.cause, aside.path.display());
-            tracing::warn!(%cause, %path, "the store was damaged: set aside and rebuilt");
-        }
-        if let Err(error) = follower.follow(&runtime, stopping) {
-            tracing::warn!(%error, "the store fell behind; it is rebuilt at the next start");
-        }
-    });
-    StoreThread { stop, thread }
-}
-
 fn feed_spec(
     registry: &Arc<Registry>,
     fold: &Arc<Fold>,
@@ -379,73 +378,4 @@ fn feed_spec(
             }),
         )
     })
-}
-
-#[expect(clippy::too_many_arguments, reason = "the wiring is where everything meets, once")]
-fn channel_parts(
-    empire: &Empire,
-    folder: &DataFolder,
-    settings: &NodeSettings,
-    channels: &[ChannelSetup],
-    journal: &JournalHandle,
-    fold: &Arc<Fold>,
-    hub: &FeedHub,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-    artifacts: &LocalArtifacts,
-    admission: &Admission,
-) -> Result<Vec<ChannelParts>, CliError> {
-    let faces = Arc::new(load_faces().map_err(|error| {
-        CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
-    })?);
-    let program = std::env::current_exe()
-        .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
-    let children = ChildRunner::new(program, settings.execution_log.clone());
-    let voice = Arc::new(FliteVoice::new(children.clone(), artifacts.voice_cache()));
-    let renderer = Arc::new(ChildRenderer::new(children, settings.encoding.clone()));
-    let images = Arc::new(DesignedCards::new(Arc::clone(&faces)));
-    let library = LocalLibrary::new(folder.root().join("library"), Arc::clone(clock));
-    let library = Arc::new(library);
-    let writer = Arc::new(ExtractiveWriter);
-    let store = Arc::new(artifacts.clone());
-    let log = settings.execution_log.clone().map(|path| Arc::new(ExecutionLogFile::new(path)) as _);
-    let parts = channels.iter().map(|setup| {
-        let scout: Arc<dyn StageWork> =
-            Arc::new(TrendScout::new(Arc::clone(&setup.source), Arc::new(HashedEmbedder)));
-        let render = Renderer::new(
-            Arc::clone(&images) as _,
-            Arc::clone(&renderer) as _,
-            Arc::clone(&faces),
-            settings.video,
-        );
-        let works: BTreeMap<StageName, Arc<dyn StageWork>> = BTreeMap::from([
-            (StageName::Trend, scout),
-            (StageName::Script, Arc::new(Scriptwriter::new(Arc::clone(&writer) as _)) as _),
-            (StageName::Narration, Arc::new(Narrator::new(Arc::clone(&voice) as _)) as _),
-            (StageName::Render, Arc::new(render) as _),
-            (StageName::Upload, Arc::new(Uploader::new(Arc::clone(&library) as _)) as _),
-        ]);
-        let path = empire.channel_path(&setup.profile.name);
-        ChannelParts {
-            handle: Handle::new(empire.registry(), &path),
-            journal: journal.clone(),
-            fold: Arc::clone(fold),
-            policies: Arc::new(settings.policies.clone()),
-            rules: setup.rules.clone(),
-            admission: admission.clone(),
-            entropy: Arc::clone(entropy),
-            tools: StageTools {
-                profile: Arc::new(setup.profile.clone()),
-                clock: Arc::clone(clock),
-                artifacts: Arc::clone(&store) as _,
-                broker: empire.broker.clone(),
-                ticks: hub.tick_sink(),
-                execution_log: log.clone(),
-            },
-            works,
-            registry: Arc::clone(empire.registry()),
-            stage_policy: RestartPolicy::default(),
-        }
-    });
-    Ok(parts.collect())
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::run::ChannelSetup;
+use super::settings::{profile_of, rules_of};
 use crate::actors::sources::board::DeclaredSource;
 use crate::actors::sources::{Sources, SourcesParts};
 use crate::adapters::offline::feeds::FeedSource;
@@ -13,6 +15,8 @@ use crate::adapters::offline::polls::PollFiles;
 use crate::adapters::offline::source_cache::SourceCache;
 use crate::adapters::offline::sources::{DirectSource, FeedFile};
 use crate::adapters::online::feed_http::{FeedClient, FeedHttp};
+use crate::config::Config;
+use crate::config::channel::ChannelConfig;
 use crate::config::trend::{TrendConfig, TrendPlace};
 use crate::domain::source::{SourceKey, SourceKind};
 use crate::ports::clock::{Clock, Entropy};
@@ -70,6 +74,23 @@ pub fn declared_source(trend: &TrendConfig, client: &FeedClient) -> DeclaredSour
         role: trend.role,
         reader,
     }
+}
+
+/// The channels of `config` over live sources, which are declared here.
+#[must_use]
+pub fn live_setups(config: &Config, sources: &Sources, client: &FeedClient) -> Vec<ChannelSetup> {
+    let setup = |channel: &ChannelConfig| {
+        let declared = channel.trends.iter().map(|trend| declared_source(trend, client));
+        sources.declare(&channel.name, declared.collect());
+        let as_of = channel.trends.iter().filter_map(|trend| trend.as_of).max();
+        ChannelSetup {
+            profile: profile_of(channel),
+            rules: rules_of(channel),
+            source: sources.of_channel(&channel.name, as_of),
+            trends: channel.trends.clone(),
+        }
+    };
+    config.channels.iter().map(setup).collect()
 }
 
 fn local_reader(kind: SourceKind, path: &Path) -> Arc<dyn SourceReader> {

@@ -29,7 +29,7 @@ pub(super) fn alive() -> Result<Answer, Problem> {
 
 /// GET: 200 when the node can do its work, 503 with the reasons when it cannot.
 pub(super) fn ready(node: &Orchestrator) -> Result<Answer, Problem> {
-    let checks = [journal(node), tree(node), admission(node)];
+    let checks = [journal(node), tree(node), admission(node), config(node)];
     if checks.iter().all(|check| check.ok) {
         return Answer::json(200, &json!({ "ready": true, "checks": checks }));
     }
@@ -59,6 +59,11 @@ fn tree(node: &Orchestrator) -> Check {
         .collect();
     let reason = (!missing.is_empty()).then(|| missing.join(", "));
     Check { name: "tree", ok: reason.is_none(), reason }
+}
+
+/// A config file that is wrong stops nothing: the one before counts. It is said all the same.
+fn config(node: &Orchestrator) -> Check {
+    Check { name: "config", ok: true, reason: node.desk.config_problem() }
 }
 
 fn status_name(status: &Status) -> &'static str {

@@ -80,6 +80,9 @@ pub trait Desk: Send + Sync {
     /// How the sources of `channel` are.
     fn sources(&self, channel: &ChannelName) -> Vec<SourceHealth>;
 
+    /// Why the config file could not be taken up when it was read last, if so.
+    fn config_problem(&self) -> Option<String>;
+
     /// The publish slots of `channel`, latest first: those to come and those remembered.
     fn slots(&self, channel: &ChannelName) -> Vec<SlotView>;
 

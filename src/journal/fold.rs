@@ -18,6 +18,8 @@ use super::record::{self, Commit, RecordError};
 use crate::domain::apply::apply;
 use crate::domain::channel::ChannelState;
 use crate::domain::ids::{ChannelId, Generation, Seq};
+use crate::domain::stage::StageState;
+use crate::domain::workflow::Workflow;
 
 /// A commit with its place in the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +152,19 @@ impl Fold {
         let books = self.books();
         let workflows = books.channels.values().flat_map(|state| state.workflows.values());
         u32::try_from(workflows.filter(|workflow| workflow.is_live()).count()).unwrap_or(u32::MAX)
+    }
+
+    /// How many stages are being carried out or queued.
+    #[must_use]
+    pub fn running_stages(&self) -> usize {
+        let books = self.books();
+        let workflows = books.channels.values().flat_map(|state| state.workflows.values());
+        let running = |workflow: &&Workflow| {
+            workflow
+                .position()
+                .is_some_and(|position| matches!(position.state, StageState::Running { .. }))
+        };
+        workflows.filter(running).count()
     }
 
     /// The point in the journal's history up to which everything is in.

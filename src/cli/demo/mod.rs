@@ -21,10 +21,11 @@ use self::plan::{Plan, Step};
 use super::data_folder::DataFolder;
 use super::options::{CommonOptions, Settings};
 use super::output::{CliError, Exit};
-use super::run::{ChannelSetup, Node};
+use super::run::{ChannelMaker, ChannelSetup, Node, NodeParts};
 use super::secret::secret_of;
 use super::settings::NodeSettings;
 use crate::actors::messages::{ChannelMsg, CommandError};
+use crate::actors::sources::Sources;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::domain::command::{Command, Rejection};
 use crate::domain::ids::{ChannelName, CommandId};
@@ -75,6 +76,7 @@ async fn demo(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let channels = samples::channels(&settings.config, &clock)?;
+    let channels: ChannelMaker = Box::new(move |_: &Sources| Ok(channels));
     let boot_id = format!("{:016x}", entropy.draw());
     let folder = DataFolder::take(settings.data_dir(), boot_id).await?;
     if args.fresh {
@@ -84,7 +86,8 @@ async fn demo(
     let mut node_settings = NodeSettings::of(&settings.config);
     node_settings.listen = ANY_LOCAL_PORT;
     node_settings.token = settings.config.http.token.as_ref().map(secret_of).transpose()?;
-    let node = Node::start(folder, node_settings, channels, clock, entropy).await?;
+    let parts = NodeParts { channels, clock, entropy, config_file: None };
+    let node = Node::start(folder, node_settings, parts).await?;
     let result = round(&node, common, began, &root).await;
     node.stop().await;
     result
@@ -96,8 +99,7 @@ async fn round(
     began: Instant,
     root: &std::path::Path,
 ) -> Result<Exit, CliError> {
-    let setups: Vec<ChannelSetup> =
-        node.channels.values().map(|running| running.setup.clone()).collect();
+    let setups: Vec<ChannelSetup> = node.channels.setups().into_values().collect();
     let plan = plan::plan(&node.fold, &setups).await?;
     let watching = progress::Progress::watch(node, &plan, common.json);
     carry_out(node, &plan).await?;

@@ -41,8 +41,9 @@ impl Progress {
         let mut display = Display {
             names: node
                 .channels
-                .iter()
-                .map(|(name, channel)| (channel.setup.profile.id, name.clone()))
+                .setups()
+                .into_iter()
+                .map(|(name, setup)| (setup.profile.id, name))
                 .collect(),
             bars: plan.steps.keys().filter_map(|name| bar(bars.as_ref(), name)).collect(),
             told: BTreeMap::new(),

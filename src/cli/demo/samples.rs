@@ -105,7 +105,8 @@ fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliE
         video_length: (Duration::from_secs(46), Duration::from_secs(62)),
         scenes: (6, 8),
     };
-    Ok(ChannelSetup { profile, rules: ChannelRules::default(), source: Arc::new(source) })
+    let (rules, trends) = (ChannelRules::default(), Vec::new());
+    Ok(ChannelSetup { profile, rules, source: Arc::new(source), trends })
 }
 
 fn configured(
@@ -129,5 +130,6 @@ fn configured(
     let source = DirectSources::new(sources.collect(), as_of, Arc::clone(clock));
     // A round is made at once, whatever the schedule says.
     let rules = ChannelRules::default();
-    Ok(ChannelSetup { profile: profile_of(channel), rules, source: Arc::new(source) })
+    let (profile, trends) = (profile_of(channel), channel.trends.clone());
+    Ok(ChannelSetup { profile, rules, source: Arc::new(source), trends })
 }

@@ -173,6 +173,10 @@ pub struct TestDesk {
 
 #[async_trait]
 impl Desk for TestDesk {
+    fn config_problem(&self) -> Option<String> {
+        None
+    }
+
     fn refusal(&self) -> Option<NotAdmitted> {
         let is_closed = self.is_closed.load(Ordering::Relaxed);
         let message = "the disk is nearly full".to_owned();
@@ -349,6 +353,7 @@ impl Site {
         let server = HttpServer { door, token, node: Arc::clone(&node) };
         let entry = registry.entry(&Empire::child_path("http"));
         let spec = empire.spec(EmpireParts {
+            sources: None,
             journal: journal.clone(),
             slots: HostSlots { render: 1, light: 2 },
             feed: feed_spec(&registry, &fold, &hub),

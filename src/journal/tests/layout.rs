@@ -3,6 +3,7 @@
 
 use super::channels::{Channels, Running, SMALL, draws};
 use super::events::example_commits;
+use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::journal::frame::{CODEC_BINCODE, Frame, FrameKind};
 use crate::journal::log::Log;
@@ -86,7 +87,7 @@ fn segments_have_the_layout_that_is_described() {
     for draw in draws(400) {
         let Some(commit) = channels.step(draw) else { continue };
         running.commit(&commit).unwrap();
-        let is_raise = commit.events[0].event_type() == "internal";
+        let is_raise = matches!(commit.events[0], Event::GenerationRaised { .. });
         let count = commit.events.len() as u64;
         wanted.push(Plain {
             first_seq: next_seq,

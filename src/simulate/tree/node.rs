@@ -212,10 +212,11 @@ impl SimNode {
             channels.push(channel);
         }
         let paths = channels.iter().map(|channel| (channel.handle.path().clone(), channel.id));
+        let paths: BTreeMap<_, _> = paths.collect();
         let wall = ChannelClock { time: Arc::clone(&universe.time), fuse: AtomicBool::new(false) };
         let parking = tokio::spawn(note_parked_channels(
             Arc::clone(&registry),
-            paths.collect(),
+            Arc::new(move || paths.clone()),
             Arc::clone(&fold),
             journal.clone(),
             Arc::new(wall),
@@ -225,6 +226,7 @@ impl SimNode {
             slots: HostSlots { render: 1, light: 2 },
             feed: feed_spec(&registry, &fold, &hub),
             http: None,
+            sources: None,
             channels: parts,
             upkeep: None,
         });

@@ -1,0 +1,144 @@
+//! What a node's channels are made with: every adapter that they share, made once.
+//!
+//! Architecture invariant: two channels that are made here differ in nothing but their setup.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::ChannelSetup;
+use crate::actors::admission::Admission;
+use crate::actors::channel::ChannelParts;
+use crate::actors::empire::Empire;
+use crate::actors::narrator::Narrator;
+use crate::actors::renderer::{Renderer, VideoSettings};
+use crate::actors::scriptwriter::Scriptwriter;
+use crate::actors::stage_work::{StageTools, StageWork};
+use crate::actors::trend_scout::TrendScout;
+use crate::actors::uploader::Uploader;
+use crate::adapters::execution_log::ExecutionLogFile;
+use crate::adapters::offline::artifacts::LocalArtifacts;
+use crate::adapters::offline::child::ChildRunner;
+use crate::adapters::offline::embedder::HashedEmbedder;
+use crate::adapters::offline::fonts::load_faces;
+use crate::adapters::offline::images::DesignedCards;
+use crate::adapters::offline::library::LocalLibrary;
+use crate::adapters::offline::renderer::ChildRenderer;
+use crate::adapters::offline::voice::FliteVoice;
+use crate::adapters::offline::writer::ExtractiveWriter;
+use crate::cli::output::{CliError, Exit};
+use crate::cli::settings::NodeSettings;
+use crate::craft::typeset::Faces;
+use crate::domain::retry::Policies;
+use crate::domain::stage::StageName;
+use crate::journal::fold::Fold;
+use crate::journal::queue::JournalHandle;
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::execution_log::ExecutionLog;
+use crate::supervision::handle::Handle;
+use crate::supervision::intensity::RestartPolicy;
+use crate::telemetry::tick::TickSink;
+
+/// What all channels of a node have in common.
+pub(super) struct Ground {
+    pub(super) empire: Empire,
+    pub(super) journal: JournalHandle,
+    pub(super) fold: Arc<Fold>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) ticks: TickSink,
+    pub(super) admission: Admission,
+}
+
+/// Makes the parts of channels.
+pub(super) struct Workshop {
+    pub(super) ground: Ground,
+    policies: Arc<Policies>,
+    video: VideoSettings,
+    faces: Arc<Faces>,
+    artifacts: Arc<LocalArtifacts>,
+    writer: Arc<ExtractiveWriter>,
+    voice: Arc<FliteVoice>,
+    images: Arc<DesignedCards>,
+    renderer: Arc<ChildRenderer>,
+    library: Arc<LocalLibrary>,
+    log: Option<Arc<dyn ExecutionLog>>,
+}
+
+impl Workshop {
+    /// A workshop for the node whose data folder is `root`.
+    ///
+    /// # Errors
+    /// [`CliError`] when the font is missing or the program does not know where it is.
+    pub(super) fn new(
+        ground: Ground,
+        root: &Path,
+        settings: &NodeSettings,
+        artifacts: LocalArtifacts,
+    ) -> Result<Self, CliError> {
+        let faces = Arc::new(load_faces().map_err(|error| {
+            CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
+        })?);
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
+        let children = ChildRunner::new(program, settings.execution_log.clone());
+        let library = LocalLibrary::new(root.join("library"), Arc::clone(&ground.clock));
+        let log = settings.execution_log.clone();
+        Ok(Self {
+            ground,
+            policies: Arc::new(settings.policies.clone()),
+            video: settings.video,
+            voice: Arc::new(FliteVoice::new(children.clone(), artifacts.voice_cache())),
+            artifacts: Arc::new(artifacts),
+            writer: Arc::new(ExtractiveWriter),
+            images: Arc::new(DesignedCards::new(Arc::clone(&faces))),
+            renderer: Arc::new(ChildRenderer::new(children, settings.encoding.clone())),
+            library: Arc::new(library),
+            log: log.map(|path| Arc::new(ExecutionLogFile::new(path)) as _),
+            faces,
+        })
+    }
+
+    /// The parts of a channel.
+    pub(super) fn parts(&self, setup: &ChannelSetup) -> ChannelParts {
+        let ground = &self.ground;
+        let empire = &ground.empire;
+        ChannelParts {
+            handle: Handle::new(empire.registry(), &empire.channel_path(&setup.profile.name)),
+            journal: ground.journal.clone(),
+            fold: Arc::clone(&ground.fold),
+            policies: Arc::clone(&self.policies),
+            rules: setup.rules.clone(),
+            admission: ground.admission.clone(),
+            entropy: Arc::clone(&ground.entropy),
+            tools: StageTools {
+                profile: Arc::new(setup.profile.clone()),
+                clock: Arc::clone(&ground.clock),
+                artifacts: Arc::clone(&self.artifacts) as _,
+                broker: empire.broker.clone(),
+                ticks: Arc::clone(&ground.ticks),
+                execution_log: self.log.clone(),
+            },
+            works: self.works(setup),
+            registry: Arc::clone(empire.registry()),
+            stage_policy: RestartPolicy::default(),
+        }
+    }
+
+    fn works(&self, setup: &ChannelSetup) -> BTreeMap<StageName, Arc<dyn StageWork>> {
+        let scout = TrendScout::new(Arc::clone(&setup.source), Arc::new(HashedEmbedder));
+        let render = Renderer::new(
+            Arc::clone(&self.images) as _,
+            Arc::clone(&self.renderer) as _,
+            Arc::clone(&self.faces),
+            self.video,
+        );
+        BTreeMap::from([
+            (StageName::Trend, Arc::new(scout) as Arc<dyn StageWork>),
+            (StageName::Script, Arc::new(Scriptwriter::new(Arc::clone(&self.writer) as _))),
+            (StageName::Narration, Arc::new(Narrator::new(Arc::clone(&self.voice) as _))),
+            (StageName::Render, Arc::new(render)),
+            (StageName::Upload, Arc::new(Uploader::new(Arc::clone(&self.library) as _))),
+        ])
+    }
+}
