@@ -18,8 +18,9 @@ use crate::supervision::environment::Environment;
 use crate::supervision::handle::Handle;
 use crate::supervision::observe::Registry;
 use crate::supervision::path::{ActorPath, ChildId};
+use crate::supervision::shutdown::StopOutcome;
 use crate::supervision::spec::{ChildSpec, Exhaustion, Order, Restart, SupervisorSpec};
-use crate::supervision::tree::{SupervisorHandle, supervisor_child};
+use crate::supervision::tree::{SupervisorError, SupervisorHandle, supervisor_child};
 
 /// How long a channel may take to stop its stages.
 const CHANNEL_STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -48,7 +49,7 @@ pub struct EmpireParts {
     pub slots: HostSlots,
     /// Children between journal and broker: the feed.
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
-    /// The channels.
+    /// The channels that are there from the start.
     pub channels: Vec<ChannelParts>,
 }
 
@@ -107,6 +108,25 @@ impl Empire {
             .exhaustion(Exhaustion::Park)
             .order(Order::Together);
         supervisor_child(&self.environment, &self.channels, spec, CHANNELS_STOP_LIMIT)
+    }
+
+    /// Starts a channel that was not there, also while others work. It stays over a restart of the
+    /// channels' supervisor.
+    ///
+    /// # Errors
+    /// `duplicate_child`; `child_leaving` while one of that name is being removed;
+    /// `supervisor_stopping`; or no answer.
+    pub async fn add_channel(&self, parts: &ChannelParts) -> Result<(), SupervisorError> {
+        self.channels.add(channel_spec(parts)).await
+    }
+
+    /// Stops a channel in order, its stages first, and forgets its actors; returns when it is down.
+    /// What it has committed stays in the journal and is there when the channel comes back.
+    ///
+    /// # Errors
+    /// `unknown_child`, or no answer.
+    pub async fn remove_channel(&self, name: &ChannelName) -> Result<StopOutcome, SupervisorError> {
+        self.channels.remove(&ChildId::new(name.as_str())).await
     }
 
     /// Who is in the tree.
