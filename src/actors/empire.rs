@@ -49,7 +49,7 @@ pub struct EmpireParts {
     pub slots: HostSlots,
     /// Children between journal and broker: the feed.
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
-    /// The channels that are there from the start.
+    /// The channels.
     pub channels: Vec<ChannelParts>,
 }
 
