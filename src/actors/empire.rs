@@ -20,6 +20,7 @@ use crate::supervision::environment::Environment;
 use crate::supervision::handle::Handle;
 use crate::supervision::observe::Registry;
 use crate::supervision::path::{ActorPath, ChildId};
+use crate::supervision::shutdown::StopOutcome;
 use crate::supervision::spec::{ChildSpec, Exhaustion, Order, Restart, SupervisorSpec};
 use crate::supervision::tree::{SupervisorError, SupervisorHandle, supervisor_child};
 
@@ -131,20 +132,23 @@ impl Empire {
         supervisor_child(&self.environment, &self.channels, spec, CHANNELS_STOP_LIMIT)
     }
 
-    /// Starts a channel beside the others.
+    /// Starts a channel that was not there, also while others work. It stays over a restart of the
+    /// channels' supervisor.
     ///
     /// # Errors
-    /// [`SupervisorError`] when there is one of its name, or the tree stops.
+    /// `duplicate_child`; `child_leaving` while one of that name is being removed;
+    /// `supervisor_stopping`; or no answer.
     pub async fn add_channel(&self, parts: &ChannelParts) -> Result<(), SupervisorError> {
         self.channels.add(channel_spec(parts)).await
     }
 
-    /// Stops the channel `name` in order, and forgets it; what has happened in it stays.
+    /// Stops a channel in order, its stages first, and forgets its actors; returns when it is down.
+    /// What it has committed stays in the journal and is there when the channel comes back.
     ///
     /// # Errors
-    /// [`SupervisorError`] when there is none, or the tree stops.
-    pub async fn remove_channel(&self, name: &ChannelName) -> Result<(), SupervisorError> {
-        self.channels.remove(&ChildId::new(name.as_str())).await.map(drop)
+    /// `unknown_child`, or no answer.
+    pub async fn remove_channel(&self, name: &ChannelName) -> Result<StopOutcome, SupervisorError> {
+        self.channels.remove(&ChildId::new(name.as_str())).await
     }
 
     /// Who is in the tree.

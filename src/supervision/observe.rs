@@ -38,7 +38,7 @@ pub enum Status {
     },
     /// It was asked to stop.
     Stopping,
-    /// It ended and is not going to be started again by itself.
+    /// It ended, and is not started again by itself unless it waits for a sibling that it depends on.
     Stopped,
     /// It failed too often and waits for a person.
     Parked {

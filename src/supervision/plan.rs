@@ -141,11 +141,12 @@ impl Plan {
         }
     }
 
-    /// The wait before the restart of the incarnation is over.
-    pub fn backoff_over(&mut self, id: &ChildId, incarnation: Incarnation) {
-        if let Some(child) = self.present(id, incarnation, Phase::BackingOff) {
-            child.phase = Phase::Down;
-        }
+    /// The wait before the restart of the incarnation is over. Says whether it was still waited
+    /// for.
+    pub fn backoff_over(&mut self, id: &ChildId, incarnation: Incarnation) -> bool {
+        let Some(child) = self.present(id, incarnation, Phase::BackingOff) else { return false };
+        child.phase = Phase::Down;
+        true
     }
 
     /// The incarnation that was asked to stop is down.

@@ -366,4 +366,6 @@ fn report(mailbox: &Mailbox<Command>, request: Request) {
 }
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod tests;

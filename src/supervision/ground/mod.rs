@@ -6,7 +6,8 @@
 //! thing after the other and compares, [`storm`] does everything at once, and [`inspection`] says what
 //! must hold.
 //!
-//! Architecture invariant: a seed says everything; two runs of one seed are the same history.
+//! Architecture invariant: a seed says everything; two runs of one seed are the same history, but
+//! for the order in which the engine kills those below a supervisor that is killed.
 
 mod chance;
 mod drill;

@@ -67,7 +67,14 @@ impl SupervisorState {
             Request::StartDone(id, incarnation, result) => {
                 steps = self.start_done(&id, incarnation, result);
             }
-            Request::BackoffOver(id, incarnation) => self.plan.backoff_over(&id, incarnation),
+            Request::BackoffOver(id, incarnation) => {
+                let is_over = self.plan.backoff_over(&id, incarnation);
+                self.carry_out(steps);
+                if is_over {
+                    self.note_wait_for_turn(&id);
+                }
+                return;
+            }
             Request::StopDone(id, incarnation, outcome) => {
                 steps = self.stop_done(&id, incarnation, outcome);
             }
@@ -93,6 +100,15 @@ impl SupervisorState {
                 reply.send(Err(error));
                 Vec::new()
             }
+        }
+    }
+
+    /// The wait of a child is over; if it was not started, it waits for those before it.
+    fn note_wait_for_turn(&self, id: &ChildId) {
+        if let Some(child) = self.children.get(id)
+            && let Status::BackingOff { .. } = child.spec.entry.status()
+        {
+            child.spec.entry.set_status(Status::Stopped);
         }
     }
 
