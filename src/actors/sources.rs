@@ -39,6 +39,8 @@ use crate::telemetry::tick::{Tick, TickSink};
 const AT_ONCE: usize = 4;
 /// How often old polls and caches are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// When they are looked for first: by then every channel has declared its sources.
+const FIRST_SWEEP: Duration = Duration::from_secs(600);
 /// How long what is kept of a source that no channel names any more stays.
 const KEEP_UNWANTED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The board is looked at again at least this often: a change may have come while no life of the
@@ -209,9 +211,8 @@ impl Actor for SourcesActor {
         (): (),
     ) -> Result<Desk, ActorProcessingErr> {
         let own = self.context.own_mailbox(myself);
-        for message in [SourcesMsg::Reload, SourcesMsg::Sweep] {
-            own.cast(Trace::default(), message).map_err(|error| error.to_string())?;
-        }
+        own.cast(Trace::default(), SourcesMsg::Reload).map_err(|error| error.to_string())?;
+        let sweeping = Some(later(&own, FIRST_SWEEP, SourcesMsg::Sweep));
         Ok(Desk {
             own,
             polling: Polling::new(AT_ONCE),
@@ -220,7 +221,7 @@ impl Actor for SourcesActor {
             reading: BTreeMap::new(),
             loading: None,
             alarm: None,
-            sweeping: None,
+            sweeping,
         })
     }
 
@@ -346,12 +347,7 @@ impl SourcesActor {
         let next_ms = desk.polling.next_ms().unwrap_or(u64::MAX);
         let wait = Duration::from_millis(next_ms.saturating_sub(now_ms));
         let wait = wait.clamp(SHORTEST_ALARM, RECHECK);
-        let own = desk.own.clone();
-        desk.alarm = Some(Task(tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            // A life that has ended has no alarm.
-            let _ = own.cast(Trace::default(), SourcesMsg::Look);
-        })));
+        desk.alarm = Some(later(&desk.own, wait, SourcesMsg::Look));
     }
 
     /// Removes old polls and caches, now and again in a day.
@@ -375,6 +371,15 @@ impl SourcesActor {
             let _ = own.cast(Trace::default(), SourcesMsg::Sweep);
         })));
     }
+}
+
+/// Sends `message` to the life behind `own` after `wait`; one that has ended gets nothing.
+fn later(own: &Mailbox<SourcesMsg>, wait: Duration, message: SourcesMsg) -> Task {
+    let own = own.clone();
+    Task(tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        let _ = own.cast(Trace::default(), message);
+    }))
 }
 
 /// How long a source that was just loaded waits for its first read.

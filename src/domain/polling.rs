@@ -113,12 +113,12 @@ impl Polling {
     /// [`Self::finish`].
     #[must_use = "what is begun must be read"]
     pub fn begin(&mut self, now_ms: u64) -> Vec<SourceKey> {
+        let is_ready = |source: &Source| self.ready_ms(source).is_some_and(|at| at <= now_ms);
         let mut due: Vec<(u64, SourceKey)> = self
             .sources
             .iter()
-            .filter(|(_, source)| !source.is_running && !source.is_leaving)
-            .filter_map(|(key, source)| Some((self.ready_ms(source)?, key.clone())))
-            .filter(|(ready_ms, _)| *ready_ms <= now_ms)
+            .filter(|(_, source)| !source.is_running && !source.is_leaving && is_ready(source))
+            .map(|(key, source)| (source.due_ms, key.clone()))
             .collect();
         due.sort();
         let mut begun = Vec::new();

@@ -346,7 +346,8 @@ async fn competitors_polls_and_problems_of_items_reach_whom_they_concern() {
     let harvest = ground.sources.of_channel(&name("one"), Some(BASE)).harvest().await.unwrap();
     assert_eq!((harvest.stories.len(), harvest.competitors.len()), (1, 2));
     assert_eq!((harvest.as_of, harvest.problems), (BASE, Vec::new()));
-    let roles: Vec<_> = harvest.polls.iter().map(|poll| poll.role).collect();
+    let mut roles: Vec<_> = harvest.polls.iter().map(|poll| poll.role).collect();
+    roles.sort();
     assert_eq!(roles, [SourceRole::Source, SourceRole::Competitor]);
     tokio::time::sleep(MINUTE * 55).await;
     assert!(notes.reads() >= 4);

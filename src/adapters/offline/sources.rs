@@ -163,7 +163,8 @@ mod tests {
         let both = vec![competitor, missing, source(&path, SourceRole::Source)];
         let harvest = DirectSources::new(both, None, clock).harvest().await.unwrap();
         assert_eq!((harvest.stories.len(), harvest.competitors.len()), (1, 1));
-        assert_eq!(harvest.problems[0].code, "feed_missing");
+        let codes: Vec<&str> = harvest.problems.iter().map(|one| one.code.as_str()).collect();
+        assert_eq!(codes, ["item_without_date", "feed_missing", "item_without_date"]);
         assert!(harvest.polls.is_empty());
     }
 
