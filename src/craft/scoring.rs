@@ -5,7 +5,7 @@
 //!
 //! Architecture invariant: the score is exactly Σ value·weight of the parts that are shown, so that
 //! a person can check it; it depends on nothing but what is handed in. More views in the last look
-//! never lower it.
+//! of a counter that has never shrunk do not lower it.
 
 use super::competition::{Coverage, levels};
 use super::meaning::Meanings;

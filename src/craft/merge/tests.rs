@@ -118,7 +118,7 @@ fn stories_told_in_other_forms_of_words_are_found_by_their_meaning() {
     let by_words_alone = merge_by(&paraphrased(), &rule, &Meanings::asked(Vec::new(), Vec::new()));
     let (found, without) = (pairs(&by_meaning), pairs(&by_words_alone));
     assert!(
-        found >= 5 && found > without,
+        found >= 4 && found > without,
         "{found} of 6, by words alone {without}: {by_meaning:#?}"
     );
 }
