@@ -84,9 +84,8 @@ pub fn related(topic: &Topic, topics: &[Topic], most: usize) -> Vec<Story> {
         .filter(|(other, _)| other.key != topic.key)
         .map(|(other, counts)| (own.cosine(&corpus.vector(counts)), other))
         .collect();
-    ranked.sort_by(|one, other| {
-        other.0.total_cmp(&one.0).then_with(|| one.1.key.cmp(&other.1.key))
-    });
+    ranked
+        .sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.key.cmp(&other.1.key)));
     ranked.into_iter().filter_map(|(_, other)| other.stories.first().cloned()).take(most).collect()
 }
 
@@ -141,7 +140,7 @@ mod tests {
         let topics = topics();
         let found = |asked: &str| find(asked, &topics).map(|topic| topic.title.as_str());
         assert_eq!(found("apollo 8 around the moon"), Ok("Apollo 8 around the Moon"));
-        assert_eq!(found("crying over onions"), Ok("Why onions make you cry"));
+        assert_eq!(found("onions that make me cry"), Ok("Why onions make you cry"));
         assert_eq!(found("Apollo 13"), Ok("Apollo 13 and the oxygen tank"));
     }
 

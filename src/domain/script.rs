@@ -21,8 +21,7 @@ pub enum Style {
 
 impl Style {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 4] =
-        [Self::Educational, Self::Entertainment, Self::News, Self::Tutorial];
+    pub const ALL: [Self; 4] = [Self::Educational, Self::Entertainment, Self::News, Self::Tutorial];
 
     /// Its name, as the API, the command line and the configuration write it.
     #[must_use]

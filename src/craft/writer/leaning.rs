@@ -86,8 +86,18 @@ const ALWAYS_LEANING: [&str; 7] =
 
 /// What follows "the" when something was told before.
 const COUNTING_ON: [&str; 12] = [
-    "second", "other", "same", "older", "newer", "quicker", "slower", "result", "rest", "former",
-    "latter", "remaining",
+    "second",
+    "other",
+    "same",
+    "older",
+    "newer",
+    "quicker",
+    "slower",
+    "result",
+    "rest",
+    "former",
+    "latter",
+    "remaining",
 ];
 
 /// Words that promise something that is told next.
@@ -152,13 +162,35 @@ const LEANING_PHRASES: [&str; 24] = [
     "in both cases",
 ];
 
-/// A short sentence without a figure, or one that speaks of ways, problems and the like, promises
-/// more than it tells.
-pub(super) fn announces(text: &str) -> bool {
+/// What is only claimed or believed may be refuted in the next breath.
+const CLAIMING: [&str; 16] = [
+    "claimed",
+    "claims",
+    "believed",
+    "believe",
+    "belief",
+    "thought",
+    "assumed",
+    "supposed",
+    "supposedly",
+    "expected",
+    "feared",
+    "myth",
+    "argued",
+    "seemed",
+    "theory",
+    "legend",
+];
+
+/// A short sentence without a figure, one that speaks of ways, problems and the like, and one that
+/// only reports a claim promise more than they tell.
+pub(super) fn announces(text: &str, opens_paragraph: bool) -> bool {
     let words = bare_words(text);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.to_lowercase().as_str()));
     let has_figure = text.chars().any(|c| c.is_ascii_digit());
-    let promises = words.iter().any(|word| PROMISING.contains(&word.to_lowercase().as_str()));
-    !has_figure && (words.len() <= 8 || (promises && words.len() <= 13))
+    let is_short = words.len() <= if opens_paragraph { 10 } else { 8 };
+    let promises = has(&PROMISING) && words.len() <= 13;
+    has(&CLAIMING) || (!has_figure && (is_short || promises))
 }
 
 pub(super) fn bare_words(text: &str) -> Vec<&str> {
@@ -276,4 +308,3 @@ pub(super) fn pointed_at(text: &str) -> Vec<String> {
     }
     found
 }
-

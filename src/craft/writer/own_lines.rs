@@ -56,7 +56,9 @@ impl Cue {
             Self::Background => {
                 &["First, some background.", "A little background helps.", "Now the background."]
             }
-            Self::How => &["So how does it work?", "What lies behind it?", "How does that come about?"],
+            Self::How => {
+                &["So how does it work?", "What lies behind it?", "How does that come about?"]
+            }
             Self::Outcome => &["And what came of it?", "What followed?", "And after that?"],
             Self::Remember => &[
                 "Here is one thing to keep.",
@@ -150,9 +152,7 @@ pub(super) fn opening(style: Style, tone: Tone, title: &str, seed: u64) -> Strin
         lines.get(at).copied().unwrap_or_default().to_owned()
     };
     match style {
-        Style::Educational => {
-            question(title).unwrap_or_else(|| tone.opening(seed).to_owned())
-        }
+        Style::Educational => question(title).unwrap_or_else(|| tone.opening(seed).to_owned()),
         Style::Entertainment => tone.opening(seed).to_owned(),
         Style::News => pick(&NEWS),
         Style::Tutorial => pick(&TUTORIAL),

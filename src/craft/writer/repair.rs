@@ -59,20 +59,29 @@ const BEFORE_PLACES: [&str; 7] = ["in", "at", "near", "on", "from", "to", "of"];
 pub(super) fn standing_alone(text: &str, before: Option<&str>) -> Option<String> {
     let bare = without_joint(text);
     let candidate = match &bare {
-        Some(bare) if !leans(bare) => return Some(bare.clone()),
+        Some(bare) if !leans(bare) && !points(bare, &ANY) => return Some(bare.clone()),
         Some(bare) => bare.as_str(),
         None => text,
     };
     let named = with_name(candidate, before?)?;
-    (!leans(&named)).then_some(named)
+    (!leans(&named) && !points(&named, &THINGS)).then_some(named)
+}
+
+/// Pronouns for things and groups; and those and the ones for a person.
+const THINGS: [&str; 7] = ["it", "its", "they", "them", "their", "this", "these"];
+const ANY: [&str; 12] =
+    ["it", "its", "they", "them", "their", "this", "these", "he", "she", "him", "his", "her"];
+
+/// Does one of `pronouns` stand in `text`?
+fn points(text: &str, pronouns: &[&str]) -> bool {
+    bare_words(text).iter().any(|word| pronouns.contains(&word.to_lowercase().as_str()))
 }
 
 /// Without "However," and the like at its front.
 fn without_joint(text: &str) -> Option<String> {
     let with_comma = JOINTS.iter().find_map(|joint| text.strip_prefix(joint)?.strip_prefix(", "));
-    let rest = with_comma.or_else(|| {
-        ["But ", "And ", "Yet "].iter().find_map(|joint| text.strip_prefix(joint))
-    })?;
+    let rest = with_comma
+        .or_else(|| ["But ", "And ", "Yet "].iter().find_map(|joint| text.strip_prefix(joint)))?;
     Some(capitalised(rest))
 }
 
@@ -107,15 +116,33 @@ fn the_person(text: &str) -> Option<String> {
     }
     let others = words.windows(2).skip(name.len().saturating_sub(1)).any(|pair| {
         let [before, word] = pair else { return false };
-        is_name(word) && !BEFORE_PLACES.contains(&before.to_lowercase().as_str())
+        // What follows a name is a part of it.
+        let is_other = is_name(word) && !is_name(before);
+        is_other && !BEFORE_PLACES.contains(&before.to_lowercase().as_str())
     });
     (!others).then_some(named)
 }
 
 /// First words with a capital that are no names.
 const BEGINNINGS: [&str; 18] = [
-    "The", "A", "An", "No", "Nobody", "Every", "Everyone", "Most", "Many", "Some", "Cooks",
-    "Engineers", "Scientists", "Astronauts", "Nothing", "One", "Two", "Three",
+    "The",
+    "A",
+    "An",
+    "No",
+    "Nobody",
+    "Every",
+    "Everyone",
+    "Most",
+    "Many",
+    "Some",
+    "Cooks",
+    "Engineers",
+    "Scientists",
+    "Astronauts",
+    "Nothing",
+    "One",
+    "Two",
+    "Three",
 ];
 
 /// Verbs that stand behind the name of a person.
@@ -123,7 +150,8 @@ fn is_persons_verb(word: &str) -> bool {
     word.ends_with("ed")
         || matches!(
             word,
-            "was" | "had"
+            "was"
+                | "had"
                 | "could"
                 | "would"
                 | "did"

@@ -89,9 +89,10 @@ fn problems(script: &Script, stories: &[&Story], seconds: f64, audience: &str) -
             (None, SentenceKind::Source) => problems.push(format!("no source: {}", said.text)),
             (_, _) => {
                 let title = script.title.to_lowercase();
-                let is_question = said.text.strip_prefix("Today's question: ").is_some_and(|rest| {
-                    title.contains(&rest.trim_end_matches('?').to_lowercase())
-                });
+                let is_question = said
+                    .text
+                    .strip_prefix("Today's question: ")
+                    .is_some_and(|rest| title.contains(&rest.trim_end_matches('?').to_lowercase()));
                 if said.text.chars().any(|c| c.is_ascii_digit()) && !is_question {
                     problems.push(format!("a fact of its own: {}", said.text));
                 }
@@ -103,9 +104,9 @@ fn problems(script: &Script, stories: &[&Story], seconds: f64, audience: &str) -
 }
 
 fn words(text: &str) -> Vec<String> {
-    let bare = text.split_whitespace().map(|word| {
-        word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
-    });
+    let bare = text
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase());
     bare.filter(|word| !word.is_empty()).collect()
 }
 
@@ -125,8 +126,27 @@ fn is_traceable(sentence: &str, source: &str) -> bool {
 fn dangles(text: &str) -> bool {
     let first = words(text).into_iter().next().unwrap_or_default();
     [
-        "he", "she", "it", "they", "his", "her", "its", "their", "this", "these", "that", "those",
-        "but", "and", "so", "yet", "however", "therefore", "then", "such", "them",
+        "he",
+        "she",
+        "it",
+        "they",
+        "his",
+        "her",
+        "its",
+        "their",
+        "this",
+        "these",
+        "that",
+        "those",
+        "but",
+        "and",
+        "so",
+        "yet",
+        "however",
+        "therefore",
+        "then",
+        "such",
+        "them",
     ]
     .contains(&first.as_str())
 }
@@ -172,7 +192,12 @@ fn every_topic_in_every_style_is_grounded_fits_and_suits_its_audience() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} wrong: {:#?}", wrong.len(), wrong.iter().take(60).collect::<Vec<_>>());
+    assert!(
+        wrong.is_empty(),
+        "{} wrong: {:#?}",
+        wrong.len(),
+        wrong.iter().take(60).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -255,7 +280,10 @@ fn read_the_styles() {
                 let estimated = estimated_seconds(&script, &Pace::default());
                 let grade = script_grade(&script);
                 let title = &script.title;
-                println!("\n#{at} {} {seconds} {title} ({estimated:.1} s, {grade:.1})", style.name());
+                println!(
+                    "\n#{at} {} {seconds} {title} ({estimated:.1} s, {grade:.1})",
+                    style.name()
+                );
                 for scene in &script.scenes {
                     println!("  [{}] {}", scene.number, scene.heading);
                     for said in &scene.sentences {

@@ -23,9 +23,9 @@ pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
     let count = rest.len();
     let mut has_turned = false;
     for (at, paragraph) in rest.into_iter().enumerate() {
-        let turns = story.first_of(&paragraph).is_some_and(|piece| {
-            piece.cues.turns && !piece.leans || piece.cues.surprise >= 1.2
-        });
+        let turns = story
+            .first_of(&paragraph)
+            .is_some_and(|piece| piece.cues.turns && !piece.leans || piece.cues.surprise >= 1.2);
         let intro = if at == 0 {
             if begins_with_it { Intro::Opening } else { Intro::OpeningAndBeginning }
         } else if turns && !has_turned && at * 2 >= count {
@@ -67,9 +67,9 @@ fn payoff(story: &Backbone<'_>, rest: &[Vec<usize>], hook: usize) -> Option<usiz
     let candidates = rest.get(late..)?.iter().flatten().copied();
     let loose = candidates.filter(|at| *at != hook && story.is_loose(*at));
     let strength = |at: usize| {
-        story.piece(at).map_or(0.0, |piece| {
-            piece.cues.surprise + if piece.ends_story { 0.5 } else { 0.0 }
-        })
+        story
+            .piece(at)
+            .map_or(0.0, |piece| piece.cues.surprise + if piece.ends_story { 0.5 } else { 0.0 })
     };
     loose
         .filter(|at| story.piece(*at).is_some_and(|piece| piece.words() >= 8))
