@@ -8,6 +8,7 @@
 
 mod fold;
 mod lexicon;
+mod special;
 mod token;
 
 use token::{Token, tokens};
@@ -37,7 +38,8 @@ pub fn speakable(text: &str) -> String {
 fn with_marks(first: &Token, words: &str, last: &Token) -> String {
     let pause_before = if first.before.contains('(') { ", " } else { "" };
     let mark = last.after.chars().find(|c| matches!(c, '.' | ',' | ';' | ':' | '?' | '!'));
-    let closes = last.after.contains(')');
+    // The brackets of `call()` are no aside.
+    let closes = last.after.contains(')') && !last.core.contains('(');
     // The full stop of an abbreviation goes with it; the one of the sentence stays.
     let mark = match mark {
         Some('.') if last.is_abbreviation && !last.ends_text => String::new(),

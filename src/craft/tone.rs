@@ -49,7 +49,7 @@ impl Tone {
                 "Settle in for this one.",
             ],
             Self::Curious => [
-                "Have you ever wondered about this?",
+                "Here is something to wonder about.",
                 "Here is something worth asking about.",
                 "Let us find out how this works.",
                 "Today, one question leads to another.",

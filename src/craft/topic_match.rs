@@ -140,7 +140,7 @@ mod tests {
         let topics = topics();
         let found = |asked: &str| find(asked, &topics).map(|topic| topic.title.as_str());
         assert_eq!(found("apollo 8 around the moon"), Ok("Apollo 8 around the Moon"));
-        assert_eq!(found("crying over onions"), Ok("Why onions make you cry"));
+        assert_eq!(found("onions that make me cry"), Ok("Why onions make you cry"));
         assert_eq!(found("Apollo 13"), Ok("Apollo 13 and the oxygen tank"));
     }
 

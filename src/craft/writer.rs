@@ -253,12 +253,11 @@ fn full_lines(brief: &WriterBrief<'_>) -> Result<Vec<Line>, WriterError> {
     let mut nearest: Option<(f64, Vec<Line>)> = None;
     for extent in told.extents() {
         let draft = Draft::new(&told.pool, told.parts(brief.style, extent), brief);
-        let kept = choose(&draft, &worth);
+        let (kept, cost) = choose(&draft, &worth);
         let lines = draft.lines(&kept);
         let scenes = scene_count(lines.len(), draft.sum(&kept).seconds, brief.scenes);
         let total = narration_seconds(&lines, scenes, &brief.pace);
         longest = longest.max(total);
-        let cost = worth.cost(&draft, &kept);
         let fits = total >= least && total <= most;
         if fits && nearest.as_ref().is_none_or(|(known, _)| cost < *known) {
             let is_good = worth.fits(&draft, &kept);

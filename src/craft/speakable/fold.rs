@@ -17,6 +17,10 @@ pub(super) fn to_ascii(text: &str) -> String {
             '‑' | '‐' => folded.push('-'),
             '–' | '—' | '―' => folded.push_str(" , "),
             '…' => folded.push_str(" , "),
+            '½' | '¼' | '¾' | '⅓' | '⅔' if before.is_some_and(|c| c.is_ascii_digit()) => {
+                folded.push_str(" and ");
+                folded.push_str(letters(character));
+            }
             other => folded.push_str(letters(other)),
         }
     }
@@ -95,6 +99,15 @@ fn letters(character: char) -> &'static str {
         '£' => "GBP",
         '¥' => "JPY",
         'µ' | 'μ' => "u",
+        '§' => " section ",
+        '→' => " to ",
+        '•' | '·' => " , ",
+        '₀' => "0",
+        '₁' => "1",
+        '₅' => "5",
+        '₇' => "7",
+        '₈' => "8",
+        '₉' => "9",
         'Ω' => " ohm ",
         'α' => " alpha ",
         'β' => " beta ",

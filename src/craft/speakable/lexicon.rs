@@ -1,7 +1,7 @@
 //! What short forms stand for.
 
 /// Abbreviations without their last full stop, in lower case, and how they are read.
-const ABBREVIATIONS: [(&str, &str); 36] = [
+const ABBREVIATIONS: [(&str, &str); 50] = [
     ("dr", "Doctor"),
     ("mr", "Mister"),
     ("mrs", "Missus"),
@@ -38,16 +38,32 @@ const ABBREVIATIONS: [(&str, &str); 36] = [
     ("u.s", "U S"),
     ("u.k", "U K"),
     ("u.n", "U N"),
+    ("a.k.a", "also known as"),
+    ("b.c", "B C"),
+    ("a.d", "A D"),
+    ("dept", "department"),
+    ("univ", "university"),
+    ("ave", "Avenue"),
+    ("blvd", "Boulevard"),
+    ("pp", "pages"),
+    ("cf", "compare"),
+    ("hon", "Honourable"),
+    ("max", "maximum"),
+    ("viz", "namely"),
+    ("u.s.a", "U S A"),
+    ("e.u", "E U"),
 ];
 
 /// Written in capitals and read letter by letter, although they could be read as words.
-const SPELLED: [&str; 18] = [
+const SPELLED: [&str; 49] = [
     "US", "USA", "UK", "UN", "EU", "USSR", "AI", "ISS", "IBM", "MIT", "UV", "AC", "DIY", "ATP",
-    "ICBM", "LED", "CEO", "ESO",
+    "ICBM", "LED", "CEO", "ESO", "DNA", "RNA", "MRI", "CPU", "GPU", "API", "URL", "UTC", "USB",
+    "FAQ", "IP", "UFO", "EVA", "IQ", "AM", "PM", "ATM", "EPA", "FBI", "CIA", "GMO", "OS", "AD",
+    "CE", "BCE", "EEG", "UAE", "URI", "SUV", "EV", "VIP",
 ];
 
 /// A unit after a number: how it is written, one of it, several of it.
-const UNITS: [(&str, &str, &str); 48] = [
+const UNITS: [(&str, &str, &str); 105] = [
     ("km", "kilometre", "kilometres"),
     ("m", "metre", "metres"),
     ("cm", "centimetre", "centimetres"),
@@ -96,6 +112,63 @@ const UNITS: [(&str, &str, &str); 48] = [
     ("psi", "pound per square inch", "pounds per square inch"),
     ("kcal", "kilocalorie", "kilocalories"),
     ("kN", "kilonewton", "kilonewtons"),
+    ("GW", "gigawatt", "gigawatts"),
+    ("mW", "milliwatt", "milliwatts"),
+    ("Wh", "watt hour", "watt hours"),
+    ("MWh", "megawatt hour", "megawatt hours"),
+    ("mA", "milliampere", "milliamperes"),
+    ("kV", "kilovolt", "kilovolts"),
+    ("mV", "millivolt", "millivolts"),
+    ("N", "newton", "newtons"),
+    ("MN", "meganewton", "meganewtons"),
+    ("J", "joule", "joules"),
+    ("kJ", "kilojoule", "kilojoules"),
+    ("MJ", "megajoule", "megajoules"),
+    ("Pa", "pascal", "pascals"),
+    ("hPa", "hectopascal", "hectopascals"),
+    ("MPa", "megapascal", "megapascals"),
+    ("mbar", "millibar", "millibars"),
+    ("dB", "decibel", "decibels"),
+    ("GHz", "gigahertz", "gigahertz"),
+    ("kB", "kilobyte", "kilobytes"),
+    ("KB", "kilobyte", "kilobytes"),
+    ("MB", "megabyte", "megabytes"),
+    ("GB", "gigabyte", "gigabytes"),
+    ("TB", "terabyte", "terabytes"),
+    ("KiB", "kibibyte", "kibibytes"),
+    ("MiB", "mebibyte", "mebibytes"),
+    ("GiB", "gibibyte", "gibibytes"),
+    ("Mbit/s", "megabit per second", "megabits per second"),
+    ("MB/s", "megabyte per second", "megabytes per second"),
+    ("rpm", "revolution per minute", "revolutions per minute"),
+    ("fps", "frame per second", "frames per second"),
+    ("ha", "hectare", "hectares"),
+    ("ug", "microgram", "micrograms"),
+    ("ns", "nanosecond", "nanoseconds"),
+    ("m/s2", "metre per second squared", "metres per second squared"),
+    ("kg/m3", "kilogram per cubic metre", "kilograms per cubic metre"),
+    ("g/cm3", "gram per cubic centimetre", "grams per cubic centimetre"),
+    ("mg/l", "milligram per litre", "milligrams per litre"),
+    ("g/kg", "gram per kilogram", "grams per kilogram"),
+    ("ppm", "part per million", "parts per million"),
+    ("ppb", "part per billion", "parts per billion"),
+    ("tsp", "teaspoon", "teaspoons"),
+    ("tbsp", "tablespoon", "tablespoons"),
+    ("dl", "decilitre", "decilitres"),
+    ("cl", "centilitre", "centilitres"),
+    ("yd", "yard", "yards"),
+    ("hr", "hour", "hours"),
+    ("hrs", "hour", "hours"),
+    ("ly", "light year", "light years"),
+    ("cal", "calorie", "calories"),
+    ("ft2", "square foot", "square feet"),
+    ("cm2", "square centimetre", "square centimetres"),
+    ("mm2", "square millimetre", "square millimetres"),
+    ("EUR", "euro", "euros"),
+    ("USD", "U S dollar", "U S dollars"),
+    ("GBP", "pound", "pounds"),
+    ("JPY", "yen", "yen"),
+    ("CHF", "Swiss franc", "Swiss francs"),
 ];
 
 /// Currency marks before (or codes around) an amount: one, several, the hundredth part.
@@ -163,6 +236,17 @@ pub(super) fn currency(amount: &str) -> Option<(&'static str, &'static str, &'st
     CURRENCIES.iter().find_map(|(mark, one, several, hundredths)| {
         amount.strip_prefix(mark).map(|rest| (*one, *several, *hundredths, rest))
     })
+}
+
+/// The month of that place, from 0.
+pub(super) fn month(at: usize) -> Option<&'static str> {
+    MONTHS.get(at).copied()
+}
+
+/// The month that a short form stands for.
+pub(super) fn short_month(short: &str) -> Option<&'static str> {
+    let is_short = matches!(short.len(), 3 | 4) && !MONTHS.contains(&short);
+    MONTHS.into_iter().find(|month| is_short && month.starts_with(short))
 }
 
 pub(super) fn is_month(word: &str) -> bool {

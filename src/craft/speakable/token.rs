@@ -1,6 +1,7 @@
 //! How one written token is read, given its neighbours.
 
 use super::lexicon;
+use super::special::special;
 use crate::craft::numbers;
 
 /// Words after an amount of money that belong to the amount.
@@ -26,7 +27,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn one(words: impl Into<String>) -> Self {
+    pub(super) fn one(words: impl Into<String>) -> Self {
         Self { words: words.into(), taken: 1 }
     }
 
@@ -69,7 +70,8 @@ fn token(written: &str) -> Token {
     let before = written.get(..written.len() - inner.len()).unwrap_or_default();
     let core = inner.trim_end_matches(closes);
     let after = inner.get(core.len()..).unwrap_or_default();
-    let is_abbreviation = after.starts_with('.') && lexicon::abbreviation(core).is_some();
+    let is_short = lexicon::abbreviation(core).or_else(|| lexicon::short_month(core)).is_some();
+    let is_abbreviation = after.starts_with('.') && is_short;
     Token {
         before: before.to_owned(),
         core: core.to_owned(),
@@ -86,6 +88,9 @@ pub(super) fn read(
     next: Option<&Token>,
     after_next: Option<&Token>,
 ) -> Reading {
+    if let Some(reading) = special(previous, token, next) {
+        return reading;
+    }
     let core = token.core.as_str();
     let joined_next = next.filter(|next| token.after.is_empty() && next.before.is_empty());
     if let Some(words) = money(core, joined_next) {
@@ -131,8 +136,14 @@ fn abbreviation(core: &str, next: Option<&Token>) -> Option<String> {
     }
 }
 
+/// What a single letter counts after.
+const COUNTED: [&str; 15] = [
+    "Saturn", "Part", "Chapter", "Volume", "Act", "Book", "Phase", "Type", "Class", "Stage",
+    "Mark", "War", "Appendix", "Section", "Title",
+];
+
 fn roman(name: &str, core: &str) -> Option<String> {
-    let is_number = core.len() >= 2 || (core == "V" && name == "Saturn");
+    let is_number = core.len() >= 2 || COUNTED.contains(&name);
     let value = numbers::roman(core).filter(|_| is_number)?;
     Some(if lexicon::is_regnal(name) {
         format!("the {}", numbers::ordinal(value))
@@ -142,8 +153,11 @@ fn roman(name: &str, core: &str) -> Option<String> {
 }
 
 fn money(core: &str, next: Option<&Token>) -> Option<Reading> {
+    let core = core.strip_prefix("US").filter(|rest| rest.starts_with('$')).unwrap_or(core);
     let (one, several, hundredths, amount) = lexicon::currency(core)?;
-    let words = numbers::written(amount)?;
+    let Some(words) = numbers::written(amount) else {
+        return short_magnitude(amount).map(|words| Reading::one(format!("{words} {several}")));
+    };
     if let Some(magnitude) = next.filter(|next| MAGNITUDES.contains(&next.core.as_str())) {
         return Some(Reading::two(format!("{words} {} {several}", magnitude.core)));
     }
@@ -156,6 +170,20 @@ fn money(core: &str, next: Option<&Token>) -> Option<Reading> {
     let whole = numbers::written(whole)?;
     let cents = numbers::cardinal(cents.parse().ok()?);
     Some(Reading::one(format!("{whole} {unit} and {cents} {hundredths}")))
+}
+
+/// `5bn`, `1.5m`, `20k` of an amount of money.
+fn short_magnitude(amount: &str) -> Option<String> {
+    let end = amount.find(|c: char| c.is_ascii_alphabetic())?;
+    let (digits, letters) = amount.split_at(end);
+    let magnitude = match letters {
+        "k" | "K" => "thousand",
+        "m" | "M" | "mn" => "million",
+        "b" | "B" | "bn" => "billion",
+        "tn" | "T" => "trillion",
+        _ => return None,
+    };
+    Some(format!("{} {magnitude}", numbers::written(digits)?))
 }
 
 /// A token that begins with a digit.
@@ -190,12 +218,12 @@ fn number(
     }
     let day = value.filter(|day| (1..=31).contains(day) && digits.len() <= 2);
     if let Some(day) = day {
-        if lexicon::is_month(next_core) {
+        if let Some(month) = month(next_core) {
             let article = previous.is_none_or(|word| !word.core.eq_ignore_ascii_case("the"));
             let article = if article { "the " } else { "" };
-            return Reading::two(format!("{article}{} of {next_core}", numbers::ordinal(day)));
+            return Reading::two(format!("{article}{} of {month}", numbers::ordinal(day)));
         }
-        if previous.is_some_and(|month| lexicon::is_month(&month.core)) {
+        if previous.is_some_and(|before| month(&before.core).is_some()) {
             return Reading::one(numbers::ordinal(day));
         }
     }
@@ -203,6 +231,11 @@ fn number(
         Some(year) if is_year(digits, year, next_core) => Reading::one(numbers::year(year)),
         _ => Reading::one(words),
     }
+}
+
+/// The month that `word` is or stands for.
+fn month(word: &str) -> Option<&str> {
+    if lexicon::is_month(word) { Some(word) } else { lexicon::short_month(word) }
 }
 
 fn is_year(digits: &str, value: u64, next: &str) -> bool {
@@ -284,6 +317,7 @@ fn word(core: &str) -> String {
     if core.chars().all(|c| c.is_ascii_alphabetic() || c == '\'') {
         return capitals(core);
     }
+    let is_plain = core.chars().all(|c| c.is_ascii_alphanumeric());
     let mut words: Vec<String> = Vec::new();
     let mut run = String::new();
     let mut run_is_digits = false;
@@ -291,7 +325,7 @@ fn word(core: &str) -> String {
         let is_digit = character.is_ascii_digit();
         let continues = character.is_ascii_alphanumeric() || character == '\'';
         if !run.is_empty() && (!continues || is_digit != run_is_digits) {
-            words.push(read_run(&run, run_is_digits));
+            words.push(read_run(&run, run_is_digits, is_plain));
             run.clear();
         }
         if continues {
@@ -304,11 +338,14 @@ fn word(core: &str) -> String {
     words.join(" ")
 }
 
-fn read_run(run: &str, is_digits: bool) -> String {
+/// `is_plain`: nothing but letters and digits are in the word that the run is a part of.
+fn read_run(run: &str, is_digits: bool, is_plain: bool) -> String {
     // Two capitals beside digits or signs are a formula or a type, as in CO2.
-    let is_formula = run.len() == 2 && run.chars().all(|c| c.is_ascii_uppercase());
-    if is_formula {
-        return run.chars().map(String::from).collect::<Vec<_>>().join(" ");
+    let capitals_in = run.chars().filter(char::is_ascii_uppercase).count();
+    let is_pair = run.len() == 2 && capitals_in == 2;
+    let is_mixed = (3..=5).contains(&run.len()) && (2..run.len()).contains(&capitals_in);
+    if is_pair || (is_plain && is_mixed) {
+        return run.to_uppercase().chars().map(String::from).collect::<Vec<_>>().join(" ");
     }
     if is_digits {
         numbers::written(run).unwrap_or_else(|| numbers::digits(run))

@@ -23,6 +23,8 @@ struct Slot {
     /// Its place in the pool.
     piece: usize,
     part: usize,
+    /// For each thing that it points at, the slots before it that name it.
+    needs: Vec<Vec<usize>>,
 }
 
 struct DraftPart {
@@ -92,8 +94,9 @@ impl<'a> Draft<'a> {
                 }
             };
             drafted.push(DraftPart { intro, number });
-            slots.extend(part.pieces.into_iter().map(|piece| Slot { piece, part: at }));
+            slots.extend(part.pieces.into_iter().map(|piece| (piece, at)));
         }
+        let slots = with_needs(pool, &slots);
         let sign_off = own_line(tone.sign_off(brief.seed), SentenceKind::SignOff, &brief.pace);
         let counted = drafted.iter().filter_map(|part: &DraftPart| part.number);
         let numbers = (1_u64..)
@@ -142,10 +145,7 @@ impl<'a> Draft<'a> {
                 return false;
             }
         }
-        piece.needs.iter().all(|naming| {
-            let told = self.slots.iter().zip(kept).take(at).filter(|(_, is_kept)| **is_kept);
-            told.into_iter().any(|(slot, _)| naming.contains(&slot.piece))
-        })
+        slot.needs.iter().all(|naming| naming.iter().any(|at| kept.get(*at) == Some(&true)))
     }
 
     /// Is the sentence before it in its story told right before it?
@@ -241,4 +241,22 @@ impl<'a> Draft<'a> {
         lines.push(self.sign_off.clone());
         lines
     }
+}
+
+/// The slots, each with the slots before it that it needs.
+fn with_needs(pool: &[Piece], slots: &[(usize, usize)]) -> Vec<Slot> {
+    let needs_of = |at: usize, piece: usize| -> Vec<Vec<usize>> {
+        let needs = pool.get(piece).map(|piece| piece.needs.as_slice()).unwrap_or_default();
+        let before = slots.get(..at).unwrap_or_default();
+        let named = |naming: &BTreeSet<usize>| -> Vec<usize> {
+            let told = before.iter().enumerate().filter(|(_, (piece, _))| naming.contains(piece));
+            told.map(|(at, _)| at).collect()
+        };
+        needs.iter().map(named).collect()
+    };
+    slots
+        .iter()
+        .enumerate()
+        .map(|(at, (piece, part))| Slot { piece: *piece, part: *part, needs: needs_of(at, *piece) })
+        .collect()
 }

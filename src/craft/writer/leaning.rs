@@ -162,13 +162,35 @@ const LEANING_PHRASES: [&str; 24] = [
     "in both cases",
 ];
 
-/// A short sentence without a figure, or one that speaks of ways, problems and the like, promises
-/// more than it tells.
-pub(super) fn announces(text: &str) -> bool {
+/// What is only claimed or believed may be refuted in the next breath.
+const CLAIMING: [&str; 16] = [
+    "claimed",
+    "claims",
+    "believed",
+    "believe",
+    "belief",
+    "thought",
+    "assumed",
+    "supposed",
+    "supposedly",
+    "expected",
+    "feared",
+    "myth",
+    "argued",
+    "seemed",
+    "theory",
+    "legend",
+];
+
+/// A short sentence without a figure, one that speaks of ways, problems and the like, and one that
+/// only reports a claim promise more than they tell.
+pub(super) fn announces(text: &str, opens_paragraph: bool) -> bool {
     let words = bare_words(text);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.to_lowercase().as_str()));
     let has_figure = text.chars().any(|c| c.is_ascii_digit());
-    let promises = words.iter().any(|word| PROMISING.contains(&word.to_lowercase().as_str()));
-    !has_figure && (words.len() <= 8 || (promises && words.len() <= 13))
+    let is_short = words.len() <= if opens_paragraph { 10 } else { 8 };
+    let promises = has(&PROMISING) && words.len() <= 13;
+    has(&CLAIMING) || (!has_figure && (is_short || promises))
 }
 
 pub(super) fn bare_words(text: &str) -> Vec<&str> {

@@ -121,7 +121,7 @@ pub(super) fn read_story(
     let paragraphs: Vec<usize> = told.iter().map(|piece| piece.paragraph).collect();
     for (at, piece) in told.iter_mut().enumerate() {
         let goes_on = paragraphs.get(at + 1) == Some(&piece.paragraph);
-        piece.announces = goes_on && announces(&piece.said.text);
+        piece.announces = goes_on && announces(&piece.said.text, piece.opens_paragraph);
     }
 }
 

@@ -59,12 +59,22 @@ const BEFORE_PLACES: [&str; 7] = ["in", "at", "near", "on", "from", "to", "of"];
 pub(super) fn standing_alone(text: &str, before: Option<&str>) -> Option<String> {
     let bare = without_joint(text);
     let candidate = match &bare {
-        Some(bare) if !leans(bare) => return Some(bare.clone()),
+        Some(bare) if !leans(bare) && !points(bare, &ANY) => return Some(bare.clone()),
         Some(bare) => bare.as_str(),
         None => text,
     };
     let named = with_name(candidate, before?)?;
-    (!leans(&named)).then_some(named)
+    (!leans(&named) && !points(&named, &THINGS)).then_some(named)
+}
+
+/// Pronouns for things and groups; and those and the ones for a person.
+const THINGS: [&str; 7] = ["it", "its", "they", "them", "their", "this", "these"];
+const ANY: [&str; 12] =
+    ["it", "its", "they", "them", "their", "this", "these", "he", "she", "him", "his", "her"];
+
+/// Does one of `pronouns` stand in `text`?
+fn points(text: &str, pronouns: &[&str]) -> bool {
+    bare_words(text).iter().any(|word| pronouns.contains(&word.to_lowercase().as_str()))
 }
 
 /// Without "However," and the like at its front.
@@ -106,7 +116,9 @@ fn the_person(text: &str) -> Option<String> {
     }
     let others = words.windows(2).skip(name.len().saturating_sub(1)).any(|pair| {
         let [before, word] = pair else { return false };
-        is_name(word) && !BEFORE_PLACES.contains(&before.to_lowercase().as_str())
+        // What follows a name is a part of it.
+        let is_other = is_name(word) && !is_name(before);
+        is_other && !BEFORE_PLACES.contains(&before.to_lowercase().as_str())
     });
     (!others).then_some(named)
 }

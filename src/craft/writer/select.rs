@@ -22,7 +22,7 @@ const GRADE_MARGIN: f64 = 0.3;
 /// Drafts of more sentences are only improved by single ones.
 const MOST_FOR_EXCHANGES: usize = 45;
 /// Improvements end after so many changes.
-const MOST_CHANGES: usize = 60;
+const MOST_CHANGES: usize = 30;
 
 /// How much a sentence is worth telling, and what a script should be like.
 pub(super) struct Worth {
@@ -64,48 +64,47 @@ impl Worth {
     }
 
     /// What a choice costs: less is better.
-    pub(super) fn cost(&self, draft: &Draft<'_>, kept: &Kept) -> f64 {
+    fn cost(&self, draft: &Draft<'_>, worths: &[f64], kept: &Kept) -> f64 {
         let sum = draft.sum(kept);
         let off = ((sum.seconds - self.aim).abs() / self.aim.max(1.0) - NEAR_ENOUGH).max(0.0);
         let (lowest, highest) = self.audience.grades();
         let grade_off =
             (sum.grade - (highest - GRADE_MARGIN)).max(lowest + GRADE_MARGIN - sum.grade).max(0.0);
-        let told = (0..draft.len()).filter(|at| kept.get(*at) == Some(&true));
+        let told = worths.iter().zip(kept).enumerate().filter(|(_, (_, is_kept))| **is_kept);
         let worth: f64 = told
-            .filter_map(|at| draft.piece(at).map(|piece| (at, piece)))
-            .map(|(at, piece)| self.of(piece) - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 })
+            .map(|(at, (worth, _))| worth - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 })
             .sum();
         10.0 * TENTH_OFF * off + GRADE_OFF * grade_off - 0.5 * worth
     }
 }
 
-/// The best choice found: everything, shortened to about the aim, then improved.
-pub(super) fn choose(draft: &Draft<'_>, worth: &Worth) -> Kept {
+/// The best choice found, and what it costs: everything, shortened to about the aim, then improved.
+pub(super) fn choose(draft: &Draft<'_>, worth: &Worth) -> (Kept, f64) {
+    let worths: Vec<f64> =
+        (0..draft.len()).map(|at| draft.piece(at).map_or(0.0, |piece| worth.of(piece))).collect();
     let mut kept = vec![true; draft.len()];
     draft.settle(&mut kept);
-    shorten(draft, &mut kept, worth);
-    improve(draft, &mut kept, worth);
-    kept
+    shorten(draft, &mut kept, &worths, worth.aim);
+    let cost = improve(draft, &mut kept, &worths, worth);
+    (kept, cost)
 }
 
 /// Shortens `kept` until it takes at most the wanted seconds; the held sentence is never taken out.
-fn shorten(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
+fn shorten(draft: &Draft<'_>, kept: &mut Kept, worths: &[f64], aim: f64) {
     loop {
         let now = draft.sum(kept).seconds;
-        if now <= worth.aim {
+        if now <= aim {
             return;
         }
         let mut best: Option<(f64, Kept)> = None;
         for at in (0..draft.len()).filter(|at| *at != draft.held) {
             let Some(rest) = toggled(draft, kept, at, false) else { continue };
-            let gone: f64 = (0..draft.len())
-                .filter(|at| kept.get(*at) != rest.get(*at))
-                .filter_map(|at| draft.piece(at))
-                .map(|piece| worth.of(piece))
-                .sum();
+            let both = kept.iter().zip(&rest).zip(worths);
+            let gone: f64 =
+                both.filter(|((kept, rest), _)| kept != rest).map(|(_, worth)| worth).sum();
             let freed = now - draft.sum(&rest).seconds;
             // What is freed beyond the need is wasted.
-            let useful = freed.min(now - worth.aim + 2.0).max(0.1);
+            let useful = freed.min(now - aim + 2.0).max(0.1);
             let cost = gone / useful;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, rest));
@@ -116,13 +115,14 @@ fn shorten(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
     }
 }
 
-/// Takes in, takes out and exchanges single sentences as long as that makes the choice better.
-fn improve(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
-    let mut cost = worth.cost(draft, kept);
+/// Takes in, takes out and exchanges single sentences as long as that makes the choice better; the
+/// cost of what is reached.
+fn improve(draft: &Draft<'_>, kept: &mut Kept, worths: &[f64], worth: &Worth) -> f64 {
+    let mut cost = worth.cost(draft, worths, kept);
     for _ in 0..MOST_CHANGES {
         let mut best: Option<(f64, Kept)> = None;
         let mut consider = |choice: Kept| {
-            let cost = worth.cost(draft, &choice);
+            let cost = worth.cost(draft, worths, &choice);
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, choice));
             }
@@ -146,9 +146,10 @@ fn improve(draft: &Draft<'_>, kept: &mut Kept, worth: &Worth) {
                 cost = least;
                 *kept = choice;
             }
-            _ => return,
+            _ => return cost,
         }
     }
+    cost
 }
 
 /// `kept` with one slot changed and what follows from it; `None` when it cannot be changed, or the

@@ -18,6 +18,8 @@ const SAYS_THE_SAME: f64 = 0.6;
 const SAYS_THE_SAME_BRIEFLY: f64 = 0.8;
 /// At most so many related stories are told.
 const MOST_RELATED: usize = 12;
+/// No further story is read when there are so many times as many seconds as are wanted.
+const ENOUGH: f64 = 2.0;
 /// Longer sentences do not begin a video.
 const HOOK_WORDS: usize = 34;
 
@@ -50,12 +52,16 @@ impl Told {
         let mut pool = Vec::new();
         let mut stories: Vec<Vec<usize>> = Vec::new();
         let reading = reading(brief);
+        let own = brief.topic.stories.len();
         for (number, story) in brief.stories().enumerate() {
+            let available: f64 = pool.iter().map(|piece: &Piece| piece.said.seconds).sum();
+            if number >= own && available > ENOUGH * worth.aim {
+                break;
+            }
             let start = pool.len();
             read_story(&mut pool, story, number, &reading);
             stories.push((start..pool.len()).collect());
         }
-        let own = brief.topic.stories.len();
         let own_stories = stories.get(..own).unwrap_or_default();
         let (backbone_at, hook) = own_stories
             .iter()

@@ -10,28 +10,33 @@ pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
     let (mut parts, mut rest) = story.lead();
     let kept = remembered(story, &mut rest);
     let (mut has_background, mut has_how) = (false, false);
-    let count = rest.len();
+    // What other sources add comes before the end, so that the end stays the end.
+    let end = if rest.len() > 1 { rest.pop() } else { None };
     for (at, paragraph) in rest.into_iter().enumerate() {
-        let first = story.first_of(&paragraph);
-        let looks_back = first.is_some_and(|piece| piece.cues.background);
+        let looks_back = story.first_of(&paragraph).is_some_and(|piece| piece.cues.background);
         let explains = story.sum(&paragraph, |piece| piece.cues.explains) >= EXPLAINS
             && story.year(&paragraph).is_none();
-        let is_last = at + 1 == count;
-        let follows = first.is_some_and(|piece| piece.cues.follows || piece.cues.year.is_some());
         let intro = if at == 0 && looks_back && !has_background {
             has_background = true;
             Intro::Line(Cue::Background)
-        } else if explains && !has_how && !is_last {
+        } else if explains && !has_how {
             has_how = true;
             Intro::Line(Cue::How)
-        } else if is_last && at > 0 && follows && !looks_back {
-            Intro::Line(Cue::Outcome)
         } else {
             Intro::None
         };
         parts.push(Part::new(intro, paragraph));
     }
-    (parts, kept.map(|at| Part::new(Intro::Line(Cue::Remember), vec![at])).into_iter().collect())
+    let mut closing = Vec::new();
+    if let Some(paragraph) = end {
+        let follows = story.first_of(&paragraph).is_some_and(|piece| {
+            (piece.cues.follows || piece.cues.year.is_some()) && !piece.cues.background
+        });
+        let intro = if follows { Intro::Line(Cue::Outcome) } else { Intro::None };
+        closing.push(Part::new(intro, paragraph));
+    }
+    closing.extend(kept.map(|at| Part::new(Intro::Line(Cue::Remember), vec![at])));
+    (parts, closing)
 }
 
 /// Takes the story's last sentence out of its paragraph, when it can stand for the whole.

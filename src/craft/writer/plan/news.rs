@@ -26,9 +26,8 @@ pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
     // The strongest detail leads; what cannot be understood there is left out by whoever selects.
     details.sort_by_key(|paragraph| std::cmp::Reverse(newsworthiness(story, paragraph)));
     parts.extend(introduced(Cue::Details, details));
-    let mut behind = introduced(Cue::Outcome, followed);
-    behind.extend(introduced(Cue::Background, background));
-    (parts, behind)
+    let behind = [introduced(Cue::Outcome, followed), introduced(Cue::Background, background)];
+    (parts, behind.into_iter().flatten().collect())
 }
 
 /// Names and numbers of a paragraph, in steps, so that near equals keep their order.
@@ -37,11 +36,8 @@ fn newsworthiness(story: &Backbone<'_>, paragraph: &[usize]) -> usize {
     concrete / 3
 }
 
-fn introduced(cue: Cue, paragraphs: Vec<Vec<usize>>) -> Vec<Part> {
-    let intro = |at: usize| if at == 0 { Intro::Line(cue) } else { Intro::None };
-    paragraphs
-        .into_iter()
-        .enumerate()
-        .map(|(at, paragraph)| Part::new(intro(at), paragraph))
-        .collect()
+/// One part of all these paragraphs, so that its line stands before whichever is told.
+fn introduced(cue: Cue, paragraphs: Vec<Vec<usize>>) -> Option<Part> {
+    let pieces: Vec<usize> = paragraphs.into_iter().flatten().collect();
+    (!pieces.is_empty()).then(|| Part::new(Intro::Line(cue), pieces))
 }

@@ -34,9 +34,9 @@ pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
         let at = practice.iter().rposition(checks).filter(|_| practice.len() > 2)?;
         Some(practice.remove(at))
     });
-    for (at, paragraph) in behind.into_iter().enumerate() {
-        let intro = if at == 0 { Intro::Line(Cue::Why) } else { Intro::None };
-        parts.push(Part::new(intro, paragraph));
+    let reasons: Vec<usize> = behind.into_iter().flatten().collect();
+    if !reasons.is_empty() {
+        parts.push(Part::new(Intro::Line(Cue::Why), reasons));
     }
     let commands = practice.iter().filter(|p| story.first_of(p).is_some_and(commands)).count();
     let counted = if commands * 2 > practice.len() { Numbering::Steps } else { Numbering::Points };
