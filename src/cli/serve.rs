@@ -61,7 +61,7 @@ async fn serve(common: &CommonOptions, settings: &Settings) -> Result<Exit, CliE
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let client = FeedClient::new(Arc::clone(&clock), HttpLimits::default())
-        .map_err(|failure| CliError::new(Exit::Failed, &*failure.code, &failure.message))?;
+        .map_err(|failure| CliError::new(Exit::Failed, "http_client_unavailable", &failure.message))?;
     let boot_id = format!("{:016x}", entropy.draw());
     let folder = DataFolder::take(settings.data_dir(), boot_id).await?;
     let mut node_settings = NodeSettings::of(&settings.config);
