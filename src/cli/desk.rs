@@ -80,6 +80,8 @@ pub struct NodeDesk {
 
 /// How far ahead slots are shown.
 const SLOTS_AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Why a slot that lies ahead has no workflow.
+const TO_COME: &str = "to come";
 /// The most slots that are shown of those to come, and of those that were.
 const MOST_SLOTS: usize = 50;
 
@@ -130,7 +132,7 @@ impl Desk for NodeDesk {
         let mut slots: BTreeMap<Timestamp, SlotView> = ahead
             .into_iter()
             .flatten()
-            .map(|at| (at, SlotView { at, workflow: None, reason: None }))
+            .map(|at| (at, SlotView { at, workflow: None, reason: Some(TO_COME.to_owned()) }))
             .collect();
         self.fold.read(setup.profile.id, |state| {
             for (at, record) in state.slots.iter().rev().take(MOST_SLOTS) {

@@ -163,7 +163,8 @@ impl NodeClient {
 
     /// Lets `span` pass.
     pub fn pause(&self, span: Duration) {
-        self.runtime.block_on(tokio::time::sleep(span));
+        // A sleep can only be made inside the runtime.
+        self.runtime.block_on(async { tokio::time::sleep(span).await });
     }
 
     fn address(&self, path: &str) -> String {

@@ -71,7 +71,11 @@ impl CommonOptions {
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+/// `path` from the root, so that it means the same whatever the current folder is.
+///
+/// # Errors
+/// Exit 1 when the current folder cannot be found.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     let message = |error| format!("the current folder cannot be found: {error}");
     std::path::absolute(path).map_err(|error| {
         CliError::new(Exit::Failed, "folder_unknown", message(error)).at(path.display())

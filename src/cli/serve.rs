@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::data_folder::DataFolder;
 use super::desk::ConfigFile;
-use super::options::{CommonOptions, Settings};
+use super::options::{CommonOptions, Settings, absolute};
 use super::output::{CliError, Exit};
 use super::run::{ChannelMaker, Node, NodeParts};
 use super::secret::secret_of;
@@ -60,15 +60,18 @@ async fn serve(common: &CommonOptions, settings: &Settings) -> Result<Exit, CliE
     let mut signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let client = FeedClient::new(Arc::clone(&clock), HttpLimits::default())
-        .map_err(|failure| CliError::new(Exit::Failed, "http_client_unavailable", &failure.message))?;
+    let client = FeedClient::new(Arc::clone(&clock), HttpLimits::default()).map_err(|failure| {
+        CliError::new(Exit::Failed, "http_client_unavailable", &failure.message)
+    })?;
     let boot_id = format!("{:016x}", entropy.draw());
     let folder = DataFolder::take(settings.data_dir(), boot_id).await?;
     let mut node_settings = NodeSettings::of(&settings.config);
     node_settings.token = settings.config.http.token.as_ref().map(secret_of).transpose()?;
     let data_dir = settings.config.node.data_dir.clone();
-    let config_file =
-        settings.file.clone().map(|path| ConfigFile::new(path, data_dir, client.clone()));
+    let config_file = match &settings.file {
+        Some(path) => Some(ConfigFile::new(absolute(path)?, data_dir, client.clone())),
+        None => None,
+    };
     let config = settings.config.clone();
     let channels: ChannelMaker =
         Box::new(move |sources: &Sources| Ok(live_setups(&config, sources, &client)));
