@@ -13,7 +13,7 @@ use ractor::{Actor, ActorCell, ActorId};
 
 use super::envelope::{Envelope, Kind, Mailbox};
 use super::exit::Exit;
-use super::handle::{Handle, StartContext};
+use super::handle::{Handle, Slot, StartContext};
 use super::intensity::{RestartMeter, RestartPolicy, Verdict};
 use super::observe::Status;
 use super::shutdown::{StopOutcome, stop_actor};
@@ -60,7 +60,7 @@ pub enum Ended {
 
 /// A child that is started on demand. Times are milliseconds of one monotonic clock.
 #[derive(Debug)]
-pub struct LazyChild<M> {
+pub struct LazyChild<M: Kind + Send + 'static> {
     handle: Handle<M>,
     meter: RestartMeter,
     running: Option<Mailbox<M>>,
@@ -151,9 +151,11 @@ impl<M: Kind + Send + 'static> LazyChild<M> {
     /// Stops it and waits until it is down: killed after `deadline`. For the parent's own end; in a
     /// handler a parent asks by message and waits for the supervision event.
     pub async fn stop(&mut self, deadline: Duration) -> StopOutcome {
-        let Some(mailbox) = self.running.take() else { return StopOutcome::Stopped };
+        // It stays known until it is down, in case the parent does not live to see that.
+        let Some(mailbox) = self.running.clone() else { return StopOutcome::Stopped };
         self.handle.entry().set_status(Status::Stopping);
         let outcome = stop_actor(&mailbox.actor().get_cell(), deadline).await;
+        self.running = None;
         self.handle.child_ended(mailbox.incarnation(), None);
         outcome
     }
@@ -174,6 +176,16 @@ impl<M: Kind + Send + 'static> LazyChild<M> {
         self.handle.entry().set_status(status);
         self.not_ready = Some(not_ready.clone());
         not_ready
+    }
+}
+
+/// A parent that is killed takes its child with it; then nobody must be told that it runs.
+impl<M: Kind + Send + 'static> Drop for LazyChild<M> {
+    fn drop(&mut self) {
+        if let Some(mailbox) = &self.running {
+            self.handle.vacate(mailbox.incarnation());
+            self.handle.entry().note_forced_end(mailbox.incarnation());
+        }
     }
 }
 

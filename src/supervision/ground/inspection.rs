@@ -132,12 +132,21 @@ pub(super) async fn compare_lists(
     }
 }
 
-/// A child that was started on demand ends with its parent.
+/// A child that was started on demand ends with its parent, and is not said to run then.
 pub(super) fn aides_without_parent(field: &Field) -> Vec<String> {
     let living = field.roll.living();
     let aides = living.iter().filter(|path| path.id().as_str() == "aide");
     let alone = aides.filter(|aide| !living.iter().any(|path| aide.is_below(path)));
-    alone.map(|aide| format!("{aide} outlived its parent")).collect()
+    let mut found: Vec<String> = alone.map(|aide| format!("{aide} outlived its parent")).collect();
+    for view in field.environment.registry.snapshot() {
+        if view.status == Status::Running
+            && view.path.id().as_str() == "aide"
+            && field.roll.alive(&view.path) == 0
+        {
+            found.push(format!("{} is said to run", view.path));
+        }
+    }
+    found
 }
 
 /// Lives that did not handle what they had accepted in order, up to their end.
@@ -176,7 +185,9 @@ pub(super) fn left_behind(field: &Field, troops: &Troops) -> Vec<String> {
     for view in field.environment.registry.snapshot() {
         let is_over =
             matches!(view.status, Status::Stopped | Status::Declared | Status::Parked { .. });
-        if !is_over && view.path.id().as_str() != "aide" {
+        let may_back_off =
+            view.path.id().as_str() == "aide" && matches!(view.status, Status::BackingOff { .. });
+        if !is_over && !may_back_off {
             found.push(format!("{} is {:?} after the end", view.path, view.status));
         }
     }

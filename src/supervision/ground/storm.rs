@@ -313,12 +313,12 @@ impl Storm {
         if comes_and_goes || answers.iter().any(|answer| is_open(&answer)) {
             return None;
         }
-        let accepted = answers.iter().filter(|answer| {
+        let mut accepted = answers.iter().filter(|answer| {
             answer.path == someone.path
                 && answer.refusal.is_none()
                 && matches!(answer.verb, Verb::Add | Verb::Remove)
         });
-        Some(accepted.last().map_or(someone.first, |answer| answer.verb == Verb::Add))
+        Some(accepted.next_back().map_or(someone.first, |answer| answer.verb == Verb::Add))
     }
 }
 
