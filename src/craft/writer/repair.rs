@@ -52,7 +52,7 @@ const SUBORDINATE: [&str; 21] = [
 ];
 
 /// Words before a name that make it a place or a time.
-const BEFORE_PLACES: [&str; 7] = ["in", "at", "near", "on", "from", "to", "of"];
+const BEFORE_PLACES: [&str; 4] = ["in", "at", "near", "on"];
 
 /// `text` as a sentence that leans on nothing, when a small repair does it; `before` is the
 /// sentence that it follows in its source.
