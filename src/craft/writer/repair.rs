@@ -267,8 +267,8 @@ mod tests {
             Some("Goddard held more than two hundred patents.")
         );
         assert_eq!(
-            standing_alone("His patents were granted later in 1945.", Some(before)).as_deref(),
-            Some("Goddard's patents were granted later in 1945.")
+            standing_alone("His patents were granted in 1945.", Some(before)).as_deref(),
+            Some("Goddard's patents were granted in 1945.")
         );
         for unclear in [
             "Young wrote to Crippen in May.",
