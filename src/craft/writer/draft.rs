@@ -186,7 +186,7 @@ impl<'a> Draft<'a> {
             lines += 1;
         };
         let mut part = None;
-        let mut number = 0;
+        let mut number = self.first_number(kept);
         for at in (0..self.slots.len()).filter(|at| kept.get(*at) == Some(&true)) {
             let (Some(slot), Some(said)) = (self.slots.get(at), self.said(at, kept)) else {
                 continue;
@@ -208,12 +208,22 @@ impl<'a> Draft<'a> {
         Sum { seconds, grade: total.grade().unwrap_or(0.0) }
     }
 
+    /// Where counting begins; `None` when there is nothing to count but one.
+    fn first_number(&self, kept: &Kept) -> Option<usize> {
+        let told = self.slots.iter().zip(kept).filter(|(_, is_kept)| **is_kept);
+        let parts: BTreeSet<usize> = told.map(|(slot, _)| slot.part).collect();
+        let is_counted =
+            |part: &&usize| self.parts.get(**part).is_some_and(|part| part.number.is_some());
+        (parts.iter().filter(is_counted).count() > 1).then_some(0)
+    }
+
     /// The lines before a part, with its number if it is counted.
-    fn intro(&self, part: usize, number: &mut usize) -> impl Iterator<Item = &Line> {
+    fn intro(&self, part: usize, number: &mut Option<usize>) -> impl Iterator<Item = &Line> {
         let part = self.parts.get(part);
         let counted = part.and_then(|part| part.number).and_then(|_| {
-            *number += 1;
-            self.numbers.get(*number - 1)
+            let at = (*number)?;
+            *number = Some(at + 1);
+            self.numbers.get(at)
         });
         part.map(|part| part.intro.as_slice()).unwrap_or_default().iter().chain(counted)
     }
@@ -222,7 +232,7 @@ impl<'a> Draft<'a> {
     pub(super) fn lines(&self, kept: &Kept) -> Vec<Line> {
         let mut lines = Vec::new();
         let (mut part, mut paragraph) = (None, None);
-        let mut number = 0;
+        let mut number = self.first_number(kept);
         for at in (0..self.slots.len()).filter(|at| kept.get(*at) == Some(&true)) {
             let (Some(slot), Some(piece), Some(said)) =
                 (self.slots.get(at), self.piece(at), self.said(at, kept))

@@ -6,7 +6,7 @@
 use crate::craft::terms::terms;
 
 /// First words that lean on the sentence before.
-const LEANING_STARTS: [&str; 67] = [
+const LEANING_STARTS: [&str; 68] = [
     "he",
     "she",
     "it",
@@ -67,6 +67,7 @@ const LEANING_STARTS: [&str; 67] = [
     "each",
     "all",
     "none",
+    "other",
     "nonetheless",
     "furthermore",
     "accordingly",
@@ -81,8 +82,8 @@ const LEANING_WORDS: [&str; 10] =
     ["he", "she", "it", "they", "his", "her", "its", "their", "them", "him"];
 
 /// Words that always lean, wherever they stand near the beginning.
-const ALWAYS_LEANING: [&str; 7] =
-    ["then", "also", "however", "instead", "too", "therefore", "again"];
+const ALWAYS_LEANING: [&str; 9] =
+    ["then", "also", "however", "instead", "too", "therefore", "again", "later", "afterwards"];
 
 /// What follows "the" when something was told before.
 const COUNTING_ON: [&str; 12] = [
@@ -190,7 +191,9 @@ pub(super) fn announces(text: &str, opens_paragraph: bool) -> bool {
     let has_figure = text.chars().any(|c| c.is_ascii_digit());
     let is_short = words.len() <= if opens_paragraph { 10 } else { 8 };
     let promises = has(&PROMISING) && words.len() <= 13;
-    has(&CLAIMING) || (!has_figure && (is_short || promises))
+    // "What they saw was not the sphere": what was it?
+    let asks = text.starts_with("What ");
+    asks || has(&CLAIMING) || (!has_figure && (is_short || promises))
 }
 
 pub(super) fn bare_words(text: &str) -> Vec<&str> {
@@ -250,7 +253,10 @@ pub(super) fn leans(text: &str) -> bool {
             return true;
         }
     }
-    if names_a_person_nowhere(&words) {
+    // "Four more flights followed": more than those that were told.
+    let counts_more = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("more"))
+        && words.get(2).is_some_and(|word| *word != "than");
+    if counts_more || names_a_person_nowhere(&words) {
         return true;
     }
     let counts_on = words.windows(2).take(3).any(|pair| {

@@ -146,9 +146,9 @@ fn piece(
     };
     let mut needs: Vec<BTreeSet<usize>> =
         pointed_at(&text).iter().map(|word| naming(&|piece| piece.terms.contains(word))).collect();
-    let surnames = bare_names(&text);
-    let unknown = surnames.iter().filter(|name| !title.contains(&stem(&name.to_lowercase())));
-    needs.extend(unknown.map(|name| naming(&|piece| introduces(&piece.said.text, name))));
+    let names = bare_names(&text);
+    let unknown = names.iter().filter(|name| !title.contains(&stem(&name.to_lowercase())));
+    needs.extend(unknown.map(|name| naming(&|piece| says(&piece.said.text, name))));
     needs.retain(|naming| !naming.is_empty());
     // The first sentence of a story has nothing before it to lean on.
     let leans = if earlier.is_empty() {
@@ -183,30 +183,70 @@ fn for_captions(text: &str) -> String {
     text.replace('<', "‹").replace('>', "›")
 }
 
-/// The single words with a capital that may be a surname without its first name.
+/// Names that need no introduction, and capitals that are no names.
+const WELL_KNOWN: [&str; 24] = [
+    "Earth",
+    "Moon",
+    "Sun",
+    "Mars",
+    "Venus",
+    "Jupiter",
+    "Saturn",
+    "Mercury",
+    "Europe",
+    "Asia",
+    "Africa",
+    "America",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// The single words with a capital: a surname without its first name, the name of a ship.
 fn bare_names(text: &str) -> Vec<String> {
     let words = bare_words(text);
     let is_name = |word: &str| word.starts_with(char::is_uppercase) && word.len() > 2;
+    let is_adjective = |word: &str| ["an", "ish", "ese"].iter().any(|end| word.ends_with(end));
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let word = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word);
+        let word = without_possessive(word);
         let before = at.checked_sub(1).and_then(|before| words.get(before));
-        let stands_alone = before.is_none_or(|before| !is_name(before) || at == 1);
-        if is_name(word) && stands_alone && !is_stop_word(&word.to_lowercase()) {
+        let after = words.get(at + 1);
+        let is_alone = before.is_none_or(|before| !is_name(before) || at == 1)
+            && after.is_none_or(|after| !is_name(after));
+        let is_known =
+            WELL_KNOWN.contains(&word) || is_adjective(word) || is_stop_word(&word.to_lowercase());
+        // The capital of a first word may be only the sentence's.
+        if at > 0 && is_name(word) && is_alone && !is_known {
             found.push(word.to_owned());
         }
+    }
+    // A first word is a name when a verb with an ending of the past follows.
+    if let [first, second, ..] = words.as_slice()
+        && is_name(first)
+        && !WELL_KNOWN.contains(first)
+        && !is_stop_word(&first.to_lowercase())
+        && (second.ends_with("ed") || matches!(*second, "had" | "was" | "could" | "would"))
+    {
+        found.push(without_possessive(first).to_owned());
     }
     found
 }
 
-/// Does `name` stand in `text` behind another name, as a surname does?
-fn introduces(text: &str, name: &str) -> bool {
-    let words = bare_words(text);
-    words.windows(2).any(|pair| {
-        let [first, last] = pair else { return false };
-        let last = last.strip_suffix("'s").or_else(|| last.strip_suffix("’s")).unwrap_or(last);
-        let is_first_name =
-            first.starts_with(char::is_uppercase) && !is_stop_word(&first.to_lowercase());
-        last == name && is_first_name
-    })
+fn without_possessive(word: &str) -> &str {
+    word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word)
+}
+
+/// Does `name` stand in `text`?
+fn says(text: &str, name: &str) -> bool {
+    bare_words(text).iter().any(|word| without_possessive(word) == name)
 }

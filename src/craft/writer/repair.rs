@@ -52,7 +52,7 @@ const SUBORDINATE: [&str; 21] = [
 ];
 
 /// Words before a name that make it a place or a time.
-const BEFORE_PLACES: [&str; 7] = ["in", "at", "near", "on", "from", "to", "of"];
+const BEFORE_PLACES: [&str; 4] = ["in", "at", "near", "on"];
 
 /// `text` as a sentence that leans on nothing, when a small repair does it; `before` is the
 /// sentence that it follows in its source.
@@ -267,8 +267,8 @@ mod tests {
             Some("Goddard held more than two hundred patents.")
         );
         assert_eq!(
-            standing_alone("His patents were granted later in 1945.", Some(before)).as_deref(),
-            Some("Goddard's patents were granted later in 1945.")
+            standing_alone("His patents were granted in 1945.", Some(before)).as_deref(),
+            Some("Goddard's patents were granted in 1945.")
         );
         for unclear in [
             "Young wrote to Crippen in May.",

@@ -20,9 +20,9 @@ const NEAR_ENOUGH: f64 = 0.02;
 /// Grades are kept so far inside of the range.
 const GRADE_MARGIN: f64 = 0.3;
 /// Drafts of more sentences are only improved by single ones.
-const MOST_FOR_EXCHANGES: usize = 45;
+const MOST_FOR_EXCHANGES: usize = 32;
 /// Improvements end after so many changes.
-const MOST_CHANGES: usize = 30;
+const MOST_CHANGES: usize = 20;
 
 /// How much a sentence is worth telling, and what a script should be like.
 pub(super) struct Worth {
