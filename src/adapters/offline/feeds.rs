@@ -7,6 +7,7 @@
 //! this module hang, panic, or hold more than a few times [`MAX_FEED_BYTES`].
 
 mod decode;
+mod dialects;
 mod error;
 mod guard;
 mod items;
@@ -23,6 +24,7 @@ use crate::domain::story_window::unite;
 use crate::domain::trend::Story;
 use crate::ports::trends::{FreshReading, SourceProblem, Validators};
 use decode::Undecodable;
+use dialects::translated;
 use guard::Refusal;
 
 /// The largest feed that is read: 16 MiB. Larger ones are refused before they are read.
@@ -199,7 +201,8 @@ pub fn parse_received(
     if is_json { items::check_json(&decoded.text) } else { guard::inspect(&decoded.text) }
         .map_err(|refusal| refused(&place, refusal))?;
 
-    let parsed = catch_unwind(AssertUnwindSafe(|| feed_parser().parse(decoded.text.as_bytes())));
+    let known = if is_json { decoded.text.as_str().into() } else { translated(&decoded.text) };
+    let parsed = catch_unwind(AssertUnwindSafe(|| feed_parser().parse(known.as_bytes())));
     let feed = match parsed {
         Ok(Ok(feed)) => feed,
         Ok(Err(error)) => return Err(FeedError::NotAFeed { place, detail: error.to_string() }),

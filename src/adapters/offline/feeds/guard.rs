@@ -71,7 +71,7 @@ pub(super) fn inspect(text: &str) -> Result<(), Refusal> {
 
 /// What follows a comment, a CDATA section, an instruction or a document type at the start of
 /// `text`; `None` when an element starts there.
-fn after_non_element(text: &str) -> Result<Option<&str>, Refusal> {
+pub(super) fn after_non_element(text: &str) -> Result<Option<&str>, Refusal> {
     let delimiters = [("<!--", "-->", "a comment"), ("<![CDATA[", "]]>", "a text section")];
     for (opening, closing, what) in delimiters {
         if let Some(inside) = text.strip_prefix(opening) {
@@ -123,7 +123,7 @@ fn refuse_entities(document_type: &str) -> Result<(), Refusal> {
 }
 
 /// The tag that `text` begins with, with both angle brackets.
-fn first_tag(text: &str) -> Result<&str, Refusal> {
+pub(super) fn first_tag(text: &str) -> Result<&str, Refusal> {
     let mut quote: Option<u8> = None;
     let mut attributes = 0_usize;
     for (at, byte) in text.bytes().enumerate() {
