@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use super::desk_script::{off_the_runtime, script_on};
 use super::options::config_error;
-use super::run::{Roster, RunningChannel};
+use super::run::{ChannelSetup, Roster, RunningChannel};
 use super::source_list::live_setups;
 use crate::actors::admission::Admission;
 use crate::actors::sources::Sources;
@@ -31,7 +31,7 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::ChannelName;
 use crate::domain::source::SourceHealth;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::trend::TrendRow;
+use crate::domain::trend::{TopicProfile, TrendRow};
 use crate::http::orchestrator::{Desk, NotAdmitted, ScriptWish, SlotView};
 use crate::http::problem::Problem;
 use crate::journal::fold::Fold;
@@ -98,15 +98,8 @@ impl Desk for NodeDesk {
         let Some(RunningChannel { setup, .. }) = self.channels.get(channel) else {
             return Ok(Vec::new());
         };
-        let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
         let told = self.fold.read(setup.profile.id, |state| told(&state.topics));
-        let niche = setup.profile.niche.clone();
-        off_the_runtime(move || {
-            let material = Material::of(&harvest.stories, harvest.as_of, &niche, &told);
-            let (competitors, polls) = (&harvest.competitors, &harvest.polls);
-            trend_rows(&Material { competitors, polls, ..material })
-        })
-        .await
+        trends_of(&setup, told).await
     }
 
     fn sources(&self, channel: &ChannelName) -> Vec<SourceHealth> {
@@ -244,6 +237,21 @@ fn refused(error: EditError) -> Problem {
             }
         }
     }
+}
+
+/// What the sources of a channel tell of, the most promising first; `told` is what it has told.
+pub(super) async fn trends_of(
+    setup: &ChannelSetup,
+    told: Vec<TopicProfile>,
+) -> Result<Vec<TrendRow>, Problem> {
+    let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
+    let niche = setup.profile.niche.clone();
+    off_the_runtime(move || {
+        let material = Material::of(&harvest.stories, harvest.as_of, &niche, &told);
+        let (competitors, polls) = (&harvest.competitors, &harvest.polls);
+        trend_rows(&Material { competitors, polls, ..material })
+    })
+    .await
 }
 
 pub(super) fn unreadable(failure: &Failure) -> Problem {

@@ -40,9 +40,16 @@ pub(super) async fn script_on(
     wish: &ScriptWish,
 ) -> Result<Value, Problem> {
     let mut harvests = Vec::new();
+    let mut failed = None;
     for setup in channels.values() {
-        let harvest = setup.source.harvest().await.map_err(|failure| unreadable(&failure))?;
-        harvests.push((setup.profile.clone(), harvest));
+        match setup.source.harvest().await {
+            Ok(harvest) => harvests.push((setup.profile.clone(), harvest)),
+            // The sources of one channel hide nothing of the others.
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    if let (Some(failure), true) = (&failed, harvests.is_empty()) {
+        return Err(unreadable(failure));
     }
     let wish = wish.clone();
     let written = off_the_runtime(move || {

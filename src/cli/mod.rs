@@ -10,6 +10,7 @@ mod desk_script;
 pub mod doctor;
 pub mod journal_cmd;
 pub mod node_link;
+mod offline;
 pub mod options;
 pub mod output;
 pub mod render;

@@ -1,12 +1,16 @@
 //! `ytempire script`: a script on a topic, without making a video of it.
+//!
+//! Without a running node, it is written from the sources that are files and folders.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::node_link::{Link, NodeOption};
+use super::node_link::{Link, NodeOption, told_here};
+use super::offline;
 use super::options::CommonOptions;
 use super::output::{CliError, Exit};
 use super::tables;
+use crate::http::script::wish;
 
 /// Write a script on a topic that the sources tell of. JSON: {script, scenes[], metadata}.
 #[derive(Debug, Clone, Args)]
@@ -51,11 +55,17 @@ impl ScriptArgs {
 /// Carries out `args`.
 ///
 /// # Errors
-/// [`CliError`]: no source tells of the topic (1), no node (3), folder in use by a node that does not
+/// [`CliError`]: no source tells of the topic (1), folder in use by a node that does not
 /// answer (4).
 pub fn run(args: &ScriptArgs, common: &CommonOptions) -> Result<Exit, CliError> {
-    let node = Link::find(&args.node, common)?.node()?;
-    let script = node.post("/api/v1/generate/script", &args.request())?;
+    let request = args.request();
+    let script = match Link::find(&args.node, common)? {
+        Link::Node(node) => node.post("/api/v1/generate/script", &request)?,
+        Link::Folder { settings, lock: _lock } => {
+            let wish = wish(request.to_string().as_bytes());
+            offline::script(&settings, &wish.map_err(|problem| told_here(&problem))?)?
+        }
+    };
     common.output().result(&script, tables::script(&script))?;
     Ok(Exit::Done)
 }

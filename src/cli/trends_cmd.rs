@@ -1,8 +1,11 @@
 //! `ytempire trends`: what is talked about around the channels, and how promising it is.
+//!
+//! Without a running node, the sources that are files and folders are read here and now.
 
 use clap::Args;
 
 use super::node_link::{Link, NodeOption, query};
+use super::offline;
 use super::options::CommonOptions;
 use super::output::{CliError, Exit};
 use super::tables;
@@ -26,15 +29,22 @@ pub struct TrendsArgs {
 /// Carries out `args`.
 ///
 /// # Errors
-/// [`CliError`]: channel unknown (1), no node (3), folder in use by a node that does not answer (4).
+/// [`CliError`]: channel unknown (1), folder in use by a node that does not answer (4).
 pub fn run(args: &TrendsArgs, common: &CommonOptions) -> Result<Exit, CliError> {
-    let node = Link::find(&args.node, common)?.node()?;
-    let parameters = query(&[
-        ("channel", args.channel.clone()),
-        ("limit", Some(args.limit.to_string())),
-        ("after", args.after.clone()),
-    ]);
-    let page = node.get(&format!("/api/v1/trends{parameters}"))?;
+    let page = match Link::find(&args.node, common)? {
+        Link::Node(node) => {
+            let parameters = query(&[
+                ("channel", args.channel.clone()),
+                ("limit", Some(args.limit.to_string())),
+                ("after", args.after.clone()),
+            ]);
+            node.get(&format!("/api/v1/trends{parameters}"))?
+        }
+        Link::Folder { settings, lock: _lock } => {
+            let (channel, after) = (args.channel.as_deref(), args.after.as_deref());
+            offline::trends(&settings, channel, usize::from(args.limit), after)?
+        }
+    };
     common.output().result(&page, tables::trends(&page))?;
     Ok(Exit::Done)
 }

@@ -50,10 +50,20 @@ pub(super) async fn answer_list(node: &Orchestrator, query: &Query) -> Result<An
         None => node.channels.all(),
     };
     let mut rows = Vec::new();
+    let mut failed = None;
     for entry in channels {
         let channel = entry.profile.name;
-        let found = node.desk.trends(&channel).await?;
-        rows.extend(found.into_iter().map(|row| TrendView { channel: channel.clone(), row }));
+        match node.desk.trends(&channel).await {
+            Ok(found) => {
+                let named = |row| TrendView { channel: channel.clone(), row };
+                rows.extend(found.into_iter().map(named));
+            }
+            // The sources of one channel hide nothing of the others.
+            Err(problem) => failed = failed.or(Some(problem)),
+        }
+    }
+    if let (Some(problem), true) = (failed, rows.is_empty()) {
+        return Err(problem);
     }
     sort(&mut rows);
     Answer::json(200, &Page::of_list(rows, limit, query.text("after"), TrendView::name)?)

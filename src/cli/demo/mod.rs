@@ -5,7 +5,7 @@ mod fresh;
 mod plan;
 mod progress;
 mod report;
-mod samples;
+pub(super) mod samples;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
