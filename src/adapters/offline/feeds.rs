@@ -12,6 +12,7 @@ mod error;
 mod guard;
 mod items;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -201,7 +202,8 @@ pub fn parse_received(
     if is_json { items::check_json(&decoded.text) } else { guard::inspect(&decoded.text) }
         .map_err(|refusal| refused(&place, refusal))?;
 
-    let known = if is_json { decoded.text.as_str().into() } else { translated(&decoded.text) };
+    let known =
+        if is_json { Cow::Borrowed(decoded.text.as_str()) } else { translated(&decoded.text) };
     let parsed = catch_unwind(AssertUnwindSafe(|| feed_parser().parse(known.as_bytes())));
     let feed = match parsed {
         Ok(Ok(feed)) => feed,
