@@ -28,7 +28,7 @@ use crate::supervision::envelope::{Reply, Trace};
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) id: Option<CommandId>,
-    pub(super) note: Option<RequestNote>,
+    pub(super) note: Option<Box<RequestNote>>,
     pub(super) reply: Option<Reply<CommandReply>>,
 }
 

@@ -158,7 +158,7 @@ pub enum ChannelMsg {
         /// Its id, if it has one, for whoever follows the events.
         id: Option<CommandId>,
         /// Whether its answer is to be kept.
-        note: Option<RequestNote>,
+        note: Option<Box<RequestNote>>,
         /// Where the answer goes, once it is durable.
         reply: Option<Reply<CommandReply>>,
     },

@@ -88,11 +88,14 @@ impl StageWork for TrendScout {
         }
         control.check()?;
         let used = told(&job.used_topics);
-        let texts = Meanings::texts(&harvest.stories, &used);
+        let heard = harvest.stories.iter().chain(&harvest.competitors);
+        let texts = Meanings::texts(heard, &used);
         let answers = self.embedder.embed(&texts).await?;
         let meanings = Meanings::asked(texts, answers);
         let topics = rank(&Material {
             meanings: &meanings,
+            competitors: &harvest.competitors,
+            polls: &harvest.polls,
             ..Material::of(&harvest.stories, harvest.as_of, &tools.profile.niche, &used)
         });
         let wish = Wish { content_type: job.content_type, topic: job.requested_topic.as_deref() };

@@ -1,6 +1,7 @@
 //! The command line: one file per command family.
 
 pub mod app;
+mod backtest;
 pub mod channel_cmd;
 pub mod config_cmd;
 pub mod data_folder;

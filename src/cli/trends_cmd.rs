@@ -2,8 +2,9 @@
 //!
 //! Without a running node, the sources that are files and folders are read here and now.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use super::backtest::{self, BacktestArgs};
 use super::node_link::{Link, NodeOption, query};
 use super::offline;
 use super::options::CommonOptions;
@@ -12,7 +13,10 @@ use super::tables;
 
 /// See what is talked about around the channels, the most promising first. JSON: {items[], next}.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TrendsArgs {
+    #[command(subcommand)]
+    command: Option<TrendsCommand>,
     #[command(flatten)]
     node: NodeOption,
     /// Only what is talked about around this channel, by name or id
@@ -26,11 +30,19 @@ pub struct TrendsArgs {
     after: Option<String>,
 }
 
+#[derive(Debug, Clone, Subcommand)]
+enum TrendsCommand {
+    Backtest(BacktestArgs),
+}
+
 /// Carries out `args`.
 ///
 /// # Errors
 /// [`CliError`]: channel unknown (1), folder in use by a node that does not answer (4).
 pub fn run(args: &TrendsArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+    if let Some(TrendsCommand::Backtest(backtest)) = &args.command {
+        return backtest::run(backtest, common);
+    }
     let page = match Link::find(&args.node, common)? {
         Link::Node(node) => {
             let parameters = query(&[

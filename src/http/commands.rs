@@ -48,7 +48,7 @@ pub async fn send(
     entry: &ChannelEntry,
     command: Command,
     id: CommandId,
-    note: Option<RequestNote>,
+    note: Option<Box<RequestNote>>,
 ) -> Result<Noted, NotDone> {
     let workflow = WorkflowId::of_command(&id);
     let first = ask(entry, command.clone(), id.clone(), note.clone()).await;
@@ -98,7 +98,7 @@ async fn ask(
     entry: &ChannelEntry,
     command: Command,
     id: CommandId,
-    note: Option<RequestNote>,
+    note: Option<Box<RequestNote>>,
 ) -> Result<CommandReply, CallError> {
     let question = |reply| ChannelMsg::Command { command, id: Some(id), note, reply: Some(reply) };
     entry.handle.call(ANSWER_LIMIT, Trace::default(), question).await

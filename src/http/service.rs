@@ -52,9 +52,9 @@ impl Call {
         &self,
         status: u16,
         render: impl Fn(&ChannelState) -> String + Send + Sync + 'static,
-    ) -> Option<RequestNote> {
+    ) -> Option<Box<RequestNote>> {
         let (id, request) = (self.command.clone(), self.request?);
-        Some(RequestNote { id, request, status, render: Arc::new(render) })
+        Some(Box::new(RequestNote { id, request, status, render: Arc::new(render) }))
     }
 }
 

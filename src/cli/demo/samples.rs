@@ -76,7 +76,7 @@ fn samples() -> [Sample; 2] {
 ///
 /// # Errors
 /// [`CliError`], bad config, when a channel of the config has no sources.
-pub(super) fn channels(
+pub(in crate::cli) fn channels(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<ChannelSetup>, CliError> {

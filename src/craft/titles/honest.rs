@@ -184,9 +184,9 @@ mod tests {
         let alone = honest_title(&bait.title, std::slice::from_ref(&bait));
         assert_eq!(alone, "Salt makes pasta water boil a little later");
         let claim = story("The best pasta water", text);
-        assert_eq!(honest_title(&claim.title, &[claim.clone()]), "The pasta water");
+        assert_eq!(honest_title(&claim.title, std::slice::from_ref(&claim)), "The pasta water");
         let kept = story("The first salt in pasta water", text);
-        assert_eq!(honest_title(&kept.title, &[kept.clone()]), kept.title);
+        assert_eq!(honest_title(&kept.title, std::slice::from_ref(&kept)), kept.title);
         assert_eq!(ungrounded("Salt in gravy", &[calm]), ["grav"]);
     }
 
