@@ -169,14 +169,6 @@ impl ChannelConfig {
         let refresh_token =
             secret_place(&mut section, "refresh_token_env", "refresh_token_file", folder);
         let approval = section.boolean("approval").unwrap_or(false);
-        if approval {
-            section.note(
-                ProblemKind::NotAvailable,
-                "approval",
-                "approval by a person is not available in this version",
-                Some("use false".to_owned()),
-            );
-        }
         let personality = Personality::read(section.section("personality"));
         let look = Look::read(section.section("look"));
         let trends: Vec<TrendConfig> = section

@@ -276,7 +276,6 @@ fn what_this_version_cannot_do_is_said_plainly() {
         ("[platform]\nkind = \"youtube\"\n".to_owned(), "use \"library\""),
         (channel("trends = [{ kind = \"reddit\", path = \"x\" }]"), "use \"rss\""),
         (channel("language = \"de\""), "use \"en\""),
-        (channel("approval = true"), "use false"),
     ];
     for (text, remedy) in cases {
         let problem = only_problem(&text);
