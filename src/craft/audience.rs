@@ -1,16 +1,17 @@
 //! For whom a script is, and how hard it may be to follow.
 //!
 //! Why it exists: the words of a channel's `personality.audience` are free; the writer needs a range
-//! of grades and a length at which a sentence gets too long.
+//! of grades and a length at which a sentence gets too long. The ranges begin low: what is heard
+//! once must be easier than what can be read twice.
 
 /// A kind of audience. The range of each is in Flesch–Kincaid grades (US school years).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Audience {
     /// Children, pupils, kids, the young: grades 3 to 7.
     Children,
-    /// Everyone, families, beginners, and whatever is not known: grades 5 to 10.
+    /// Everyone, families, beginners, and whatever is not known: grades 4 to 10.
     Everyone,
-    /// Curious adults, students, enthusiasts, home cooks: grades 6 to 12.
+    /// Curious adults, students, enthusiasts, home cooks: grades 4 to 12.
     CuriousAdults,
     /// Experts, professionals, engineers, scientists: grades 8 to 16.
     Experts,
@@ -36,8 +37,8 @@ impl Audience {
     pub fn grades(self) -> (f64, f64) {
         match self {
             Self::Children => (3.0, 7.0),
-            Self::Everyone => (5.0, 10.0),
-            Self::CuriousAdults => (6.0, 12.0),
+            Self::Everyone => (4.0, 10.0),
+            Self::CuriousAdults => (4.0, 12.0),
             Self::Experts => (8.0, 16.0),
         }
     }
@@ -101,7 +102,7 @@ mod tests {
             [Audience::Children, Audience::Everyone, Audience::CuriousAdults, Audience::Experts];
         for pair in all.windows(2) {
             let [one, next] = pair else { continue };
-            assert!(one.grades().0 < next.grades().0 && one.grades().1 < next.grades().1);
+            assert!(one.grades().0 <= next.grades().0 && one.grades().1 < next.grades().1);
             assert!(one.sentence_words() < next.sentence_words());
         }
     }

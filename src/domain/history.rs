@@ -28,7 +28,7 @@ impl Month {
     /// The month that `at` is in; times outside the range count as its ends.
     #[must_use]
     pub fn of(at: Timestamp) -> Self {
-        let within = at.0.clamp(YEAR_ZERO_MS, jiff::Timestamp::MAX.as_millisecond());
+        let within = at.0.clamp(YEAR_ZERO_MS, jiff::Timestamp::MAX.as_second() * 1_000);
         let instant = jiff::Timestamp::from_millisecond(within).unwrap_or_default();
         let date = TimeZone::UTC.to_datetime(instant).date();
         let (year, month) = (date.year().unsigned_abs(), date.month().unsigned_abs());
