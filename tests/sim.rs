@@ -7,6 +7,8 @@
 
 #[path = "sim/core.rs"]
 mod core;
+#[path = "sim/fortnight.rs"]
+mod fortnight;
 #[path = "sim/promises.rs"]
 mod promises;
 #[path = "sim/whole_tree.rs"]

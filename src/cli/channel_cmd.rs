@@ -9,12 +9,16 @@ use serde_json::{Map, Value, json};
 use super::node_link::{Link, NodeOption, query, told_here};
 use super::options::{CommonOptions, Settings};
 use super::output::{CliError, Exit};
-use super::settings::profile_of;
+use super::settings::{profile_of, rules_of};
 use super::tables;
 use super::workflow_cmd::{fold_of, to_json};
+use crate::adapters::system::SystemClock;
+use crate::config::channel::ChannelConfig;
 use crate::http::channels::ChannelView;
+use crate::http::orchestrator::SlotView;
 use crate::http::page::Page;
 use crate::http::query::encode;
+use crate::ports::clock::Clock;
 
 /// See, add, pause and remove channels.
 #[derive(Debug, Clone, Args)]
@@ -150,12 +154,16 @@ pub fn run(args: &ChannelArgs, common: &CommonOptions) -> Result<Exit, CliError>
     Ok(Exit::Done)
 }
 
-/// The channels of the config, as the journal knows them, ordered by name.
+/// The channels of the config with their slots, as the journal knows them, ordered by name.
 fn views(settings: &Settings) -> Result<Vec<ChannelView>, CliError> {
-    let fold = fold_of(settings)?;
-    let channels = settings.config.channels.iter();
-    let mut views: Vec<ChannelView> =
-        channels.map(|channel| ChannelView::of(&fold, &profile_of(channel))).collect();
+    let (fold, now) = (fold_of(settings)?, SystemClock.now());
+    let view = |channel: &ChannelConfig| {
+        let (profile, rules) = (profile_of(channel), rules_of(channel));
+        let slots =
+            fold.read(profile.id, |state| SlotView::list(state, rules.schedule.as_ref(), now));
+        ChannelView { slots, ..ChannelView::of(&fold, &profile) }
+    };
+    let mut views: Vec<ChannelView> = settings.config.channels.iter().map(view).collect();
     views.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(views)
 }

@@ -3,10 +3,8 @@
 //! Architecture invariant: the config file is written whole or not at all, and only with a text that
 //! has been read back; nobody else in this process writes it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -26,11 +24,9 @@ use crate::config::edit::{EditError, Edited, add_channel, remove_channel};
 use crate::craft::choose::Material;
 use crate::craft::trend_rows::trend_rows;
 use crate::domain::admission::Refusal;
-use crate::domain::channel::SlotRecord;
 use crate::domain::failure::Failure;
 use crate::domain::ids::ChannelName;
 use crate::domain::source::SourceHealth;
-use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::{TopicProfile, TrendRow};
 use crate::http::orchestrator::{Desk, NotAdmitted, ScriptWish, SlotView};
 use crate::http::problem::Problem;
@@ -78,13 +74,6 @@ pub struct NodeDesk {
     pub config: Option<ConfigFile>,
 }
 
-/// How far ahead slots are shown.
-const SLOTS_AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Why a slot that lies ahead has no workflow.
-const TO_COME: &str = "to come";
-/// The most slots that are shown of those to come, and of those that were.
-const MOST_SLOTS: usize = 50;
-
 #[async_trait]
 impl Desk for NodeDesk {
     fn refusal(&self) -> Option<NotAdmitted> {
@@ -116,27 +105,8 @@ impl Desk for NodeDesk {
         let Some(RunningChannel { setup, .. }) = self.channels.get(channel) else {
             return Vec::new();
         };
-        let now = self.clock.now();
-        let ahead = setup
-            .rules
-            .schedule
-            .as_ref()
-            .map(|schedule| schedule.between(now, now.plus(SLOTS_AHEAD), MOST_SLOTS));
-        let mut slots: BTreeMap<Timestamp, SlotView> = ahead
-            .into_iter()
-            .flatten()
-            .map(|at| (at, SlotView { at, workflow: None, reason: Some(TO_COME.to_owned()) }))
-            .collect();
-        self.fold.read(setup.profile.id, |state| {
-            for (at, record) in state.slots.iter().rev().take(MOST_SLOTS) {
-                let (workflow, reason) = match record {
-                    SlotRecord::Taken(workflow) => (Some(*workflow), None),
-                    SlotRecord::Skipped(reason) => (None, Some(reason.clone())),
-                };
-                slots.insert(*at, SlotView { at: *at, workflow, reason });
-            }
-        });
-        slots.into_values().rev().collect()
+        let (schedule, now) = (setup.rules.schedule.as_ref(), self.clock.now());
+        self.fold.read(setup.profile.id, |state| SlotView::list(state, schedule, now))
     }
 
     async fn script(&self, wish: &ScriptWish) -> Result<Value, Problem> {

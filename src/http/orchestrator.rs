@@ -3,8 +3,10 @@
 //! Architecture invariant: reading takes from the fold, the feed and the registry; changing goes to
 //! a channel's actor, or to the desk when it is about the node itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -16,7 +18,9 @@ use super::directory::ChannelDirectory;
 use super::problem::Problem;
 use super::replay::ReplayBook;
 use crate::domain::artifact::Digest;
+use crate::domain::channel::{ChannelState, SlotRecord};
 use crate::domain::ids::{ChannelId, ChannelName, CommandId, WorkflowId};
+use crate::domain::schedule::Schedule;
 use crate::domain::source::SourceHealth;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TrendRow;
@@ -54,6 +58,35 @@ pub struct SlotView {
     /// Why it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Why a slot that lies ahead has no workflow.
+const TO_COME: &str = "to come";
+/// How far ahead slots are shown.
+const SLOTS_AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most slots that are shown of those to come, and of those that were.
+const MOST_SLOTS: usize = 50;
+
+impl SlotView {
+    /// The slots of a channel at `now`, latest first: those that `schedule` has ahead, and what
+    /// became of the latest that were decided.
+    #[must_use]
+    pub fn list(state: &ChannelState, schedule: Option<&Schedule>, now: Timestamp) -> Vec<Self> {
+        let ahead = schedule.map(|one| one.between(now, now.plus(SLOTS_AHEAD), MOST_SLOTS));
+        let mut slots: BTreeMap<Timestamp, Self> = ahead
+            .into_iter()
+            .flatten()
+            .map(|at| (at, Self { at, workflow: None, reason: Some(TO_COME.to_owned()) }))
+            .collect();
+        for (at, record) in state.slots.iter().rev().take(MOST_SLOTS) {
+            let (workflow, reason) = match record {
+                SlotRecord::Taken(workflow) => (Some(*workflow), None),
+                SlotRecord::Skipped(reason) => (None, Some(reason.clone())),
+            };
+            slots.insert(*at, Self { at: *at, workflow, reason });
+        }
+        slots.into_values().rev().collect()
+    }
 }
 
 /// Why the node takes on nothing new.

@@ -45,16 +45,14 @@ pub(super) fn due_slots(state: &ChannelState, context: Context<'_>) -> Vec<Event
     let Some(schedule) = &context.rules.schedule else { return Vec::new() };
     let mut events = Vec::new();
     let horizon = context.now.plus(schedule.lead);
-    let oldest = context.now.minus(REMEMBERED);
-    let after = match state.slots_after {
-        Some(after) if after >= oldest => after,
-        Some(_) => oldest,
+    let after = if let Some(after) = state.slots_after {
+        // The window moves with every look: that it does is no event.
+        after.max(context.now.minus(REMEMBERED))
+    } else {
         // What passed before the channel existed was not missed.
-        None => context.now,
+        events.push(Event::SlotsBegin { after: context.now });
+        context.now
     };
-    if state.slots_after != Some(after) {
-        events.push(Event::SlotsBegin { after });
-    }
     let undecided = undecided(state, schedule, after, horizon, MOST);
     let (missed, timely): (Vec<Timestamp>, Vec<Timestamp>) =
         undecided.into_iter().partition(|slot| is_missed(*slot, schedule, context.now));

@@ -111,6 +111,19 @@ fn missed_slots_can_be_skipped_altogether() {
 }
 
 #[test]
+fn a_channel_with_nothing_due_decides_nothing_however_old_it_is() {
+    let mut machine = scheduled("2026-11-01T10:00:00Z", MissedSlots::Skip);
+    let mut day = at("2026-11-02T10:00:00Z");
+    for _ in 0..20 {
+        wake(&mut machine, &day.to_string());
+        day = day.plus(DAY);
+    }
+    wake(&mut machine, "2026-11-22T12:00:00Z");
+    machine.now = at("2026-11-22T12:00:30Z");
+    assert_eq!(machine.run(&Command::Wake), Err(Rejection::NothingDue));
+}
+
+#[test]
 fn slots_that_pass_while_the_channel_is_paused_say_so() {
     let mut machine = scheduled("2026-11-22T05:00:00Z", MissedSlots::Latest);
     machine.run(&Command::PauseChannel).unwrap();

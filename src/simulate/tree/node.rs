@@ -30,7 +30,7 @@ use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
 use crate::adapters::offline::embedder::HashedEmbedder;
-use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
+use crate::domain::channel::{Aspect, ChannelProfile};
 use crate::domain::ids::{ChannelId, ChannelName, Seq};
 use crate::domain::invariants::Violation;
 use crate::domain::stage::StageName;
@@ -175,7 +175,7 @@ impl SimNode {
         let admission = Admission::new(Arc::clone(&fold), u32::MAX, DiskWatch::default());
         let mut channels = Vec::new();
         let mut parts = Vec::new();
-        for index in 0..universe.channels {
+        for (index, rules) in universe.rules.iter().enumerate() {
             let name = channel_name(index)?;
             let rng = Mutex::new(rng_about(universe.seed, &format!("{name} {life}")));
             let channel = SimChannel {
@@ -194,7 +194,7 @@ impl SimNode {
                 journal: journal.clone(),
                 fold: Arc::clone(&fold),
                 policies: Arc::new(universe.policies.clone()),
-                rules: ChannelRules::default(),
+                rules: rules.clone(),
                 admission: admission.clone(),
                 entropy: Arc::clone(&channel.chance) as _,
                 tools: StageTools {

@@ -13,19 +13,36 @@ use super::universe::{Universe, locked, rng_about};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelName, WorkflowId};
 use crate::domain::invariants::Violation;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::workflow::Publication;
 use crate::ports::job::JobControl;
 use crate::ports::platform::{Release, VideoPlatform};
 
+/// A video on the platform.
+#[derive(Debug)]
+struct Entry {
+    idempotency_key: String,
+    publication: Publication,
+    at: Timestamp,
+}
+
 /// Every video that was ever published, by workflow.
 #[derive(Debug, Default)]
-pub(super) struct Ledger(Mutex<BTreeMap<WorkflowId, Vec<(String, Publication)>>>);
+pub(super) struct Ledger(Mutex<BTreeMap<WorkflowId, Vec<Entry>>>);
 
 impl Ledger {
     pub(super) fn videos(&self, workflow: WorkflowId) -> Vec<Publication> {
+        self.of(workflow, |entry| entry.publication.clone())
+    }
+
+    /// When the videos of `workflow` were published.
+    pub(super) fn times(&self, workflow: WorkflowId) -> Vec<Timestamp> {
+        self.of(workflow, |entry| entry.at)
+    }
+
+    fn of<T>(&self, workflow: WorkflowId, part: impl Fn(&Entry) -> T) -> Vec<T> {
         let ledger = locked(&self.0);
-        let entries = ledger.get(&workflow).map(Vec::as_slice).unwrap_or_default();
-        entries.iter().map(|(_, publication)| publication.clone()).collect()
+        ledger.get(&workflow).into_iter().flatten().map(part).collect()
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -52,12 +69,12 @@ impl VideoPlatform for SimPlatform {
         idempotency_key: &str,
     ) -> Result<Option<Publication>, Failure> {
         let ledger = locked(&self.universe.ledger.0);
-        let entries = ledger.get(&workflow).map(Vec::as_slice).unwrap_or_default();
-        let found = entries.iter().find(|(key, _)| key == idempotency_key);
+        let mut entries = ledger.get(&workflow).into_iter().flatten();
+        let found = entries.find(|entry| entry.idempotency_key == idempotency_key);
         if found.is_some() {
             self.universe.hit("platform", "adopted");
         }
-        Ok(found.map(|(_, publication)| publication.clone()))
+        Ok(found.map(|entry| entry.publication.clone()))
     }
 
     async fn publish(
@@ -72,7 +89,11 @@ impl VideoPlatform for SimPlatform {
             let videos = ledger.entry(release.workflow).or_default();
             let video_id = format!("{}-{}", release.workflow, videos.len() + 1);
             let publication = Publication { path: format!("/watch/{video_id}"), video_id };
-            videos.push((release.idempotency_key.clone(), publication.clone()));
+            videos.push(Entry {
+                idempotency_key: release.idempotency_key.clone(),
+                publication: publication.clone(),
+                at: self.universe.time.wall(),
+            });
             if videos.len() > 1 {
                 let found = format!("{} was published {} times", release.workflow, videos.len());
                 self.universe.break_promise(Violation { invariant: "D3", found });

@@ -16,7 +16,7 @@ use super::watcher::Watcher;
 use crate::adapters::offline::fonts::load_faces;
 use crate::craft::typeset::Faces;
 use crate::domain::artifact::Digest;
-use crate::domain::channel::ChannelState;
+use crate::domain::channel::{ChannelRules, ChannelState};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelId, WorkflowId};
 use crate::domain::invariants::Violation;
@@ -29,8 +29,8 @@ use crate::journal::memory::MemoryDisk;
 use crate::simulate::coverage::Coverage;
 use crate::simulate::rng::Rng;
 
-/// 2026-01-01T00:00:00Z: where the virtual wall clock begins.
-const WALL_ORIGIN_MS: i64 = 1_767_225_600_000;
+/// 2026-01-01T00:00:00Z: where the virtual wall clock begins, unless a setting says otherwise.
+pub const WALL_ORIGIN: Timestamp = Timestamp(1_767_225_600_000);
 /// So many lines of the log are kept.
 const LOG_LINES: usize = 80;
 
@@ -54,11 +54,11 @@ pub struct VirtualTime {
 }
 
 impl VirtualTime {
-    fn new() -> Self {
+    fn new(origin: Timestamp) -> Self {
         Self {
             base_ms: AtomicU64::new(0),
             began: Mutex::new(None),
-            wall_offset_ms: AtomicI64::new(WALL_ORIGIN_MS),
+            wall_offset_ms: AtomicI64::new(origin.0),
         }
     }
 
@@ -96,12 +96,28 @@ impl VirtualTime {
     }
 }
 
+/// What a universe is like.
+pub struct Setting {
+    /// The seed.
+    pub seed: u64,
+    /// What the owner of each channel wants; as many as there are channels.
+    pub rules: Vec<ChannelRules>,
+    /// The limits of the stages.
+    pub policies: Policies,
+    /// Where the virtual wall clock begins.
+    pub origin: Timestamp,
+    /// What the work of each attempt is like.
+    pub plan: Arc<dyn Plan>,
+    /// Whether the last lines of what happened are kept.
+    pub logged: bool,
+}
+
 /// Everything that outlives a node.
 pub struct Universe {
     /// The seed.
     pub seed: u64,
-    /// How many channels there are.
-    pub channels: usize,
+    /// What the owner of each channel wants; as many as there are channels.
+    pub rules: Vec<ChannelRules>,
     /// The limits of the stages.
     pub policies: Policies,
     /// The simulated disk under the journal.
@@ -127,32 +143,33 @@ pub struct Universe {
 }
 
 impl Universe {
-    /// A universe of `channels` channels, in which the work of attempts is as `plan` says; `logged`
-    /// keeps the last lines of what happened.
+    /// A universe of `channels` channels without schedules, in which the work of attempts is as
+    /// `plan` says; `logged` keeps the last lines of what happened.
     #[must_use]
     pub fn new(seed: u64, channels: usize, plan: Arc<dyn Plan>, logged: bool) -> Arc<Self> {
-        Self::with_policies(seed, channels, plan, logged, Policies::default())
+        Self::of(Setting {
+            seed,
+            rules: vec![ChannelRules::default(); channels],
+            policies: Policies::default(),
+            origin: WALL_ORIGIN,
+            plan,
+            logged,
+        })
     }
 
-    /// The same with other limits of the stages.
+    /// The universe of `setting`, in which nothing has happened yet.
     #[must_use]
-    pub fn with_policies(
-        seed: u64,
-        channels: usize,
-        plan: Arc<dyn Plan>,
-        logged: bool,
-        policies: Policies,
-    ) -> Arc<Self> {
+    pub fn of(setting: Setting) -> Arc<Self> {
         Arc::new(Self {
-            seed,
-            channels,
+            seed: setting.seed,
+            rules: setting.rules,
             disk: MemoryDisk::default(),
-            time: Arc::new(VirtualTime::new()),
+            time: Arc::new(VirtualTime::new(setting.origin)),
             store: Arc::new(MemoryStore::default()),
             ledger: Arc::new(Ledger::default()),
-            watcher: Mutex::new(Watcher::new(policies.clone())),
-            policies,
-            plan,
+            watcher: Mutex::new(Watcher::new(setting.policies.clone())),
+            policies: setting.policies,
+            plan: setting.plan,
             faces: Mutex::default(),
             calm: AtomicBool::new(false),
             live: Mutex::default(),
@@ -160,7 +177,7 @@ impl Universe {
             broken: Mutex::default(),
             faults: AtomicU64::new(0),
             coverage: Mutex::default(),
-            log: logged.then(Mutex::default),
+            log: setting.logged.then(Mutex::default),
         })
     }
 
@@ -303,6 +320,18 @@ impl Universe {
     #[must_use]
     pub fn videos(&self, workflow: WorkflowId) -> Vec<Publication> {
         self.ledger.videos(workflow)
+    }
+
+    /// When the videos of a workflow came onto the platform, on the wall clock.
+    #[must_use]
+    pub fn published_at(&self, workflow: WorkflowId) -> Vec<Timestamp> {
+        self.ledger.times(workflow)
+    }
+
+    /// Fingerprint of every committed event, in order and with its time.
+    #[must_use]
+    pub fn trace_hash(&self) -> Digest {
+        locked(&self.watcher).trace.digest()
     }
 
     /// How many pieces of work go on at this moment.
