@@ -7,3 +7,4 @@ mod contract;
 mod hostile;
 mod pages;
 mod site;
+mod test_desk;
