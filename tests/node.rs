@@ -17,6 +17,8 @@ mod damage;
 mod full_disk;
 #[path = "node/golden_path.rs"]
 mod golden_path;
+#[path = "node/lengths.rs"]
+mod lengths;
 #[path = "node/signals.rs"]
 mod signals;
 #[path = "node/site.rs"]

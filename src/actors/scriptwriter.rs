@@ -6,13 +6,13 @@ use async_trait::async_trait;
 
 use super::messages::StageJob;
 use super::stage_work::{LoggedBy, StageTools, StageWork, parse_input, to_json};
-use super::trend_scout::TOPIC_FILE;
+use super::trend_scout::{TOPIC_FILE, related_stories};
 use crate::craft::similarity::sentence_digest;
 use crate::domain::artifact::{Digest, StageOutput};
 use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WorkflowId;
-use crate::domain::script::{Script, SentenceKind, Style};
+use crate::domain::script::{Script, SentenceKind};
 use crate::domain::stage::StageName;
 use crate::domain::trend::Topic;
 use crate::gpu::broker::Need;
@@ -76,8 +76,7 @@ impl StageWork for Scriptwriter {
         let topic: Topic = parse_input(TOPIC_FILE, &bytes)?;
         let brief = ScriptBrief {
             topic,
-            related: Vec::new(),
-            style: Style::default(),
+            related: related_stories(tools, job).await?,
             profile: (*tools.profile).clone(),
             used_sentences: job.used_sentences.clone(),
             seed: seed_of(job.ticket.workflow, job.ticket.take.0),

@@ -51,6 +51,22 @@ impl StageTools {
         let artifact = input_artifact(job, stage, name)?;
         self.artifacts.read(artifact).await
     }
+
+    /// The same of an output that the stage may or may not have.
+    ///
+    /// # Errors
+    /// [`Failure`] when it has it and it cannot be read.
+    pub async fn input_if_any(
+        &self,
+        job: &StageJob,
+        stage: StageName,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        match input_artifact(job, stage, name) {
+            Ok(artifact) => self.artifacts.read(artifact).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 /// The output `name` of an earlier stage.

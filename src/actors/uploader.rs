@@ -15,7 +15,7 @@ use super::renderer::{
 use super::scriptwriter::SCRIPT_FILE;
 use super::stage_run::note;
 use super::stage_work::{LoggedBy, StageTools, StageWork, input_artifact, parse_input};
-use super::trend_scout::TOPIC_FILE;
+use super::trend_scout::{TOPIC_FILE, related_stories};
 use crate::craft::release::{self, ReleaseParts};
 use crate::domain::artifact::{Body, Digest, StageOutput};
 use crate::domain::command::{Finding, StageSuccess};
@@ -57,6 +57,7 @@ impl Uploader {
         let script = tools.input(job, StageName::Script, SCRIPT_FILE).await?;
         let script: Script = parse_input(SCRIPT_FILE, &script)?;
         let timeline = tools.input(job, StageName::Render, TIMELINE_FILE).await?;
+        let related = related_stories(tools, job).await?;
         let timeline: Timeline = parse_input(TIMELINE_FILE, &timeline)?;
         let making = tools.input(job, StageName::Render, MAKING_FILE).await?;
         let making: Making = parse_input(MAKING_FILE, &making)?;
@@ -68,6 +69,7 @@ impl Uploader {
             profile: &tools.profile,
             idempotency_key: &key,
             topic: &topic,
+            related: &related,
             script: &script,
             timeline: &timeline,
             duration_s: making.summary.duration_s,

@@ -110,6 +110,7 @@ pub fn profile_of(channel: &ChannelConfig) -> ChannelProfile {
         voice: channel.personality.voice.clone(),
         tone: channel.personality.tone.clone(),
         audience: channel.personality.audience.clone(),
+        style: channel.personality.style,
         palette: channel.look.palette.clone(),
         aspect: match channel.look.aspect {
             ConfigAspect::Landscape => Aspect::Landscape,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::ids::{ChannelId, ChannelName};
+use crate::domain::script::Style;
 
 use super::problem::ProblemKind;
 use super::quantity::{TimeOfDay, duration_text};
@@ -55,6 +56,8 @@ pub struct Personality {
     pub tone: String,
     /// Who watches, 1–200 characters.
     pub audience: String,
+    /// Which plan its scripts follow.
+    pub style: Style,
 }
 
 impl Personality {
@@ -62,8 +65,10 @@ impl Personality {
         let voice = read_name(&mut section, "voice", VOICES);
         let tone = read_name(&mut section, "tone", TONES);
         let audience = section.text("audience", 200).unwrap_or_else(|| "everyone".to_owned());
+        let styles = Style::ALL.map(|style| (style.name(), style));
+        let style = section.choice("style", &styles, &[]).unwrap_or_default();
         section.finish();
-        Self { voice, tone, audience }
+        Self { voice, tone, audience, style }
     }
 }
 

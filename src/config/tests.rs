@@ -8,6 +8,7 @@ use super::render::{CountOrAuto, PRESETS};
 use super::secret::SecretAt;
 use super::trend::TrendPlace;
 use super::*;
+use crate::domain::script::Style;
 use crate::domain::source::SourceKind;
 use crate::domain::trend::SourceRole;
 use crate::domain::web_address::WebAddress;
@@ -83,7 +84,7 @@ video_length = ["6s", "8s"]
 scenes = [2, 3]
 refresh_token_env = "SPACE_TOKEN"
 approval = false
-personality = { voice = "rms", tone = "wry", audience = "pupils" }
+personality = { voice = "rms", tone = "wry", audience = "pupils", style = "news" }
 look = { palette = "ember", aspect = "9:16" }
 [[channel.trends]]
 kind = "rss"
@@ -120,6 +121,10 @@ fn every_key_is_read() {
     assert_eq!(hours, ["09:00", "18:30"]);
     assert_eq!(space.video_length, (Duration::from_secs(6), Duration::from_secs(8)));
     assert_eq!((space.missed_slots, space.look.aspect), (MissedSlots::Skip, Aspect::Upright));
+    assert_eq!(
+        (space.personality.style, kitchen.personality.style),
+        (Style::News, Style::Educational)
+    );
     let token = space.refresh_token.as_ref().map(|place| &place.at);
     assert_eq!(token, Some(&SecretAt::Env("SPACE_TOKEN".into())));
     let places: Vec<_> = space.trends.iter().map(|trend| trend.place.clone()).collect();
@@ -253,6 +258,7 @@ fn wrong_values_are_refused_with_what_would_be_right() {
         (channel("scenes = [8, 6]"), "must not be above the second"),
         (channel("look = { aspect = \"4:3\" }"), "use \"16:9\" or \"9:16\""),
         (channel("personality = { voice = \"stl\" }"), "did you mean \"slt\"?"),
+        (channel("personality = { style = \"poem\" }"), "use \"educational\""),
         (channel("niche = \"\""), "must have 1 to 200 characters"),
         (channel("niche = \"a\\u0000b\""), "control characters"),
         (channel("trends = [{ kind = \"rss\" }]"), "missing; name the feed"),

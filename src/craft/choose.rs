@@ -7,7 +7,8 @@ use super::meaning::{BUILT_IN, Meanings};
 use super::merge::{MergeRule, merge_by, told_before};
 use super::momentum::Histories;
 use super::scoring::{Evidence, ScoreBasis, score_with};
-use super::terms::terms;
+use super::tellable::{Reach, Room};
+use super::topic_match::find;
 use crate::domain::failure::Failure;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::{Poll, Story, Topic, TopicProfile};
@@ -21,6 +22,8 @@ pub(super) const RULE: MergeRule = MergeRule::STANDARD;
 
 /// The code of the failure when every topic has been used.
 pub const NO_TOPIC_LEFT: &str = "no_topic_left";
+/// The code of the failure when no topic has enough text for a video.
+pub const NOT_ENOUGH_TEXT: &str = "not_enough_text";
 
 /// What a topic is wanted for.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +32,8 @@ pub struct Wish<'a> {
     pub content_type: ContentType,
     /// What it should be about, if somebody asked.
     pub topic: Option<&'a str>,
+    /// What the video needs.
+    pub room: Room<'a>,
 }
 
 /// What topics are made of, and all that is known about them.
@@ -89,23 +94,57 @@ pub fn rank(material: &Material<'_>) -> Vec<Topic> {
     scored.into_iter().map(|scored| scored.topic).collect()
 }
 
-/// The best of `topics` for `wish`.
+/// The best of `topics`, which are ranked, for `wish`: of those that fill the video, or else of
+/// those that fill the main part of it. An evergreen one comes from the owner's notes where there
+/// are any. What somebody asks for is taken however short it is.
 ///
 /// # Errors
-/// [`Failure`], permanent: `no_topic_left`, or `no_source_for_topic` with the nearest titles.
+/// [`Failure`], permanent: `no_topic_left`, `not_enough_text`, or `no_source_for_topic` with the
+/// nearest titles.
 pub fn choose<'a>(topics: &'a [Topic], wish: &Wish<'_>) -> Result<&'a Topic, Failure> {
-    let best = match (wish.topic, wish.content_type) {
-        (Some(asked), _) => return closest(topics, asked),
-        (None, ContentType::Trending | ContentType::Scheduled) => topics.first(),
-        (None, ContentType::Evergreen) => {
-            topics.iter().max_by(|a, b| timeless(a).total_cmp(&timeless(b)))
-        }
+    if let Some(asked) = wish.topic {
+        return find(asked, topics).map_err(|none| Failure::permanent(none.code(), none));
+    }
+    let order: Vec<&Topic> = match wish.content_type {
+        ContentType::Trending | ContentType::Scheduled => topics.iter().collect(),
+        ContentType::Evergreen => timeless_first(topics),
     };
-    best.ok_or_else(|| {
+    let mut for_a_part = None;
+    for topic in order {
+        match wish.room.reach_of(topic) {
+            Reach::Whole => return Ok(topic),
+            Reach::Part => for_a_part = for_a_part.or(Some(topic)),
+            Reach::Short => {}
+        }
+    }
+    for_a_part.ok_or_else(|| nothing_to_choose(topics, &wish.room))
+}
+
+fn nothing_to_choose(topics: &[Topic], room: &Room<'_>) -> Failure {
+    let richest = topics.iter().map(|topic| room.seconds_of(topic)).fold(0.0, f64::max);
+    if topics.is_empty() {
         let message =
             "every topic of the sources has been used; add sources or wait for new stories";
-        Failure::permanent(NO_TOPIC_LEFT, message)
-    })
+        return Failure::permanent(NO_TOPIC_LEFT, message);
+    }
+    let message = format!(
+        "the sources have {} new topics, but the one they tell most of gives {richest:.0} s of \
+         narration, and {:.0} s are wanted: add sources with longer texts, or ask for shorter \
+         videos (video_length)",
+        topics.len(),
+        room.shortest_s
+    );
+    Failure::permanent(NOT_ENOUGH_TEXT, message)
+}
+
+/// Those with notes of the owner first, each kind by what does not depend on the day.
+fn timeless_first(topics: &[Topic]) -> Vec<&Topic> {
+    let mut order: Vec<&Topic> = topics.iter().collect();
+    order.sort_by(|a, b| {
+        let has_note = |topic: &Topic| topic.stories.iter().any(Story::is_note);
+        has_note(b).cmp(&has_note(a)).then_with(|| timeless(b).total_cmp(&timeless(a)))
+    });
+    order
 }
 
 /// The score without what depends on the day.
@@ -115,45 +154,19 @@ fn timeless(topic: &Topic) -> f64 {
     lasting.map(|part| part.value * part.weight).sum()
 }
 
-fn closest<'a>(topics: &'a [Topic], asked: &str) -> Result<&'a Topic, Failure> {
-    let wanted = terms(asked);
-    let shared = |topic: &Topic| {
-        let titles = topic.stories.iter().map(|story| story.title.as_str());
-        let have = terms(&titles.collect::<Vec<_>>().join(" "));
-        wanted.iter().filter(|term| have.contains(term)).count()
-    };
-    let mut nearest: Vec<(usize, &Topic)> =
-        topics.iter().map(|topic| (shared(topic), topic)).collect();
-    nearest.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.score.total_cmp(&a.1.score)));
-    match nearest.first() {
-        Some((count, topic)) if *count > 0 && *count * 2 >= wanted.len() => Ok(topic),
-        _ => {
-            let titles: Vec<&str> =
-                nearest.iter().take(3).map(|(_, topic)| topic.title.as_str()).collect();
-            let message = format!("no source tells of {asked:?}; near it: {}", titles.join("; "));
-            Err(Failure::permanent("no_source_for_topic", message))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::craft::pace::Pace;
+    use crate::craft::specimen::{NOW, story};
 
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    static NONE: BTreeSet<u64> = BTreeSet::new();
 
-    fn story(source: &str, title: &str, text: &str) -> Story {
-        Story {
-            id: title.to_owned(),
-            title: title.to_owned(),
-            url: None,
-            published: NOW,
-            text: text.to_owned(),
-            tags: Vec::new(),
-            views: None,
-            source: source.to_owned(),
-            reference: None,
-        }
+    fn wish(content_type: ContentType, shortest_s: f64) -> Wish<'static> {
+        let room = Room { pace: Pace::default(), shortest_s, used: &NONE };
+        Wish { content_type, topic: None, room }
     }
 
     #[test]
@@ -173,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn an_evergreen_topic_comes_from_the_notes_where_there_are_any() {
+        let feed = story("a", "Bread and yeast", "Yeast raises bread with the gas it makes.");
+        let mut note = story("notes", "Knives", "A steel straightens the edge of a knife.");
+        note.id = "note:knives.md".to_owned();
+        let stories = [feed, note];
+        let topics = rank(&Material::of(&stories, NOW, "bread and yeast", &[]));
+        let title = |kind| choose(&topics, &wish(kind, 1.0)).unwrap().title.clone();
+        assert_eq!(title(ContentType::Evergreen), "Knives");
+        assert_eq!(title(ContentType::Trending), "Bread and yeast");
+    }
+
+    #[test]
     fn an_evergreen_topic_is_chosen_without_what_depends_on_the_day() {
         let fresh = story("a", "Onions today", "A sliced onion.");
         let lasting = Story {
@@ -181,15 +206,29 @@ mod tests {
         };
         let stories = [fresh, lasting];
         let topics = rank(&Material::of(&stories, NOW, "bread yeast", &[]));
-        let of = |content_type| {
-            choose(&topics, &Wish { content_type, topic: None }).unwrap().title.clone()
-        };
+        let of = |content_type| choose(&topics, &wish(content_type, 1.0)).unwrap().title.clone();
         assert_eq!(of(ContentType::Evergreen), "Bread and yeast");
-        assert_eq!(
-            choose(&[], &Wish { content_type: ContentType::Trending, topic: None })
-                .unwrap_err()
-                .code,
-            NO_TOPIC_LEFT
-        );
+        let error = choose(&[], &wish(ContentType::Trending, 1.0)).unwrap_err();
+        assert_eq!(error.code, NO_TOPIC_LEFT);
+    }
+
+    #[test]
+    fn a_topic_that_fills_the_video_goes_before_a_better_one_that_does_not() {
+        let long = "Yeast breathes a gas into the warm dough, and the dough rises in an hour. \
+            Bakers wait for it. Salt slows it down a little, and warmth makes it faster. \
+            A second rise gives the crumb its fine holes. Cold dough tastes better.";
+        let stories = [
+            story("a", "Kitchen onions: why they sting", "A sliced onion sets free a gas."),
+            story("b", "Yeast and time", long),
+        ];
+        let topics = rank(&Material::of(&stories, NOW, "kitchen onions sting", &[]));
+        let title = |shortest_s| {
+            choose(&topics, &wish(ContentType::Trending, shortest_s)).map(|it| it.title.as_str())
+        };
+        assert_eq!(title(1.0), Ok("Kitchen onions: why they sting"));
+        assert_eq!(title(12.0), Ok("Yeast and time"));
+        let error = title(600.0).unwrap_err();
+        assert_eq!(error.code, NOT_ENOUGH_TEXT);
+        assert!(error.message.contains("2 new topics") && error.message.contains("600 s"));
     }
 }

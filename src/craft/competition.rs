@@ -118,22 +118,7 @@ mod tests {
 
     use super::*;
     use crate::craft::meaning::BUILT_IN;
-
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
-
-    fn story(source: &str, title: &str, text: &str) -> Story {
-        Story {
-            id: title.to_owned(),
-            title: title.to_owned(),
-            url: None,
-            published: NOW,
-            text: text.to_owned(),
-            tags: Vec::new(),
-            views: None,
-            source: source.to_owned(),
-            reference: None,
-        }
-    }
+    use crate::craft::specimen::{NOW, story};
 
     fn groups() -> Vec<StoryGroup> {
         let stories = [

@@ -59,7 +59,10 @@ const AUXILIARIES: &str = " is are was were has had have can could may might mus
     should did does do be been became becomes ";
 
 /// Words that begin an object, so that a verb stands before them.
-const BEFORE_OBJECTS: [&str; 9] = ["the", "a", "an", "that", "how", "its", "their", "it", "them"];
+const BEFORE_OBJECTS: [&str; 17] = [
+    "the", "a", "an", "that", "how", "its", "their", "it", "them", "his", "her", "this", "most",
+    "some", "all", "much", "each",
+];
 
 /// The best heading for `sentences`, other than what `taken` already says; `fallback` when they
 /// have no fitting words. What `known`, the whole text in lower case, says more than once is
@@ -147,6 +150,12 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
         let is_content = !(says_nothing || is_action);
         // "New Mexico" is a name, and "new" says nothing.
         let is_content = is_content || (at > 0 && bare == "New");
+        // "Sea of Rains" is one name.
+        let is_name = |word: &&str| word.starts_with(char::is_uppercase);
+        let is_joint = bare == "of"
+            && run.last().is_some_and(is_name)
+            && words.get(at + 1).is_some_and(is_name);
+        let is_content = is_content || is_joint;
         let is_number = bare.chars().all(|c| c.is_ascii_digit()) && !bare.is_empty();
         if is_content || is_number {
             if run.is_empty() {
@@ -170,7 +179,7 @@ fn phrases(sentence: &str) -> Vec<Phrase> {
                     ["a", "an", "its", "his", "her", "their"]
                         .contains(&word.to_lowercase().as_str())
                 }),
-                before_object: !is_content && BEFORE_OBJECTS.contains(word),
+                before_object: !is_content && BEFORE_OBJECTS.contains(&lower.as_str()),
                 clause_has_verb: clause_has_verb(&words, start, start + run.len()),
             });
             run.clear();
@@ -218,9 +227,9 @@ fn score(phrase: &Phrase, taken: &BTreeSet<String>, known: &str) -> i32 {
     let bare = last.to_lowercase();
     let is_pale = phrase.words == 1 && is_among(PALE, &bare);
     let ends_badly = is_among(NO_ENDS, &bare) || bare.ends_with("selves");
-    let begins_with_adverb =
-        words.len() > 1 && words.first().is_some_and(|word| word.len() > 6 && word.ends_with("ly"));
-    if (holds_verb && !is_title(&words)) || ends_badly || is_pale || begins_with_adverb {
+    let is_adverb = |word: &&str| word.len() > 6 && word.ends_with("ly");
+    let has_adverb = words.len() > 1 && words.iter().any(is_adverb);
+    if (holds_verb && !is_title(&words)) || ends_badly || is_pale || has_adverb {
         return 0;
     }
     let is_name = words.iter().any(|word| word.starts_with(char::is_uppercase));
@@ -286,9 +295,17 @@ mod tests {
             ("Trouble starts as the cell walls break down.", "Cell walls break"),
             ("Heat at first makes the situation in the pot worse.", "Pot worse"),
             ("Cooks changed their methods near the end.", "The end"),
+            ("Butterfly flakes are tender, so cinemas prefer them.", "Cinemas prefer"),
+            ("The pressure made the joint flex slightly, and it held.", "Joint flex slightly"),
         ] {
             assert_ne!(heading(&[text], &taken, "", "x"), bad);
         }
+    }
+
+    #[test]
+    fn a_name_of_several_words_stays_whole() {
+        let text = "The lander set it down in the Sea of Rains, and it rolled down a ramp.";
+        assert_eq!(heading(&[text], &BTreeSet::new(), "", "x"), "Sea of Rains");
     }
 
     #[test]

@@ -141,20 +141,10 @@ impl Middle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::timestamp::Timestamp;
+    use crate::craft::specimen;
 
     fn story(title: &str, text: &str) -> Story {
-        Story {
-            id: title.to_owned(),
-            title: title.to_owned(),
-            url: None,
-            published: Timestamp(0),
-            text: text.to_owned(),
-            tags: Vec::new(),
-            views: None,
-            source: "s".to_owned(),
-            reference: None,
-        }
+        specimen::story("The Paper", title, text)
     }
 
     #[test]

@@ -29,8 +29,11 @@ pub mod script_view;
 pub mod sentences;
 pub mod similarity;
 pub mod speakable;
+#[cfg(test)]
+mod specimen;
 pub mod subject;
 pub mod svg;
+pub mod tellable;
 pub mod terms;
 pub mod thumbnail;
 pub mod titles;

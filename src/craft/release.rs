@@ -3,6 +3,8 @@
 //!
 //! Architecture invariant: built-in stand-ins are named as such, here and so everywhere behind.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::film::chapter_lines;
@@ -10,7 +12,7 @@ use crate::domain::channel::ChannelProfile;
 use crate::domain::ids::WorkflowId;
 use crate::domain::script::Script;
 use crate::domain::timeline::Timeline;
-use crate::domain::trend::Topic;
+use crate::domain::trend::{Story, Topic};
 
 /// Everything that is known of a video when it is published.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,8 @@ pub struct ReleaseParts<'a> {
     pub idempotency_key: &'a str,
     /// Its topic.
     pub topic: &'a Topic,
+    /// Stories of other topics that may be told in it as further chapters.
+    pub related: &'a [Story],
     /// Its script.
     pub script: &'a Script,
     /// Its programme.
@@ -76,10 +80,14 @@ pub fn metadata(parts: &ReleaseParts<'_>) -> Value {
 /// `provenance.json` without `digests`.
 #[must_use]
 pub fn provenance(parts: &ReleaseParts<'_>) -> Value {
+    let told: BTreeSet<&String> =
+        parts.script.sentences().filter_map(|(_, said)| said.source.as_ref()).collect();
+    let related = parts.related.iter().filter(|story| told.contains(&story.id));
     let sources: Vec<Value> = parts
         .topic
         .stories
         .iter()
+        .chain(related)
         .map(|story| {
             json!({
                 "id": story.id,

@@ -11,6 +11,7 @@ mod lexicon;
 mod special;
 mod token;
 
+pub(super) use lexicon::is_month;
 use token::{Token, tokens};
 
 /// What the voice is given for `text`.

@@ -104,20 +104,10 @@ fn words(stories: &[Story]) -> WordCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::timestamp::Timestamp;
+    use crate::craft::specimen;
 
     fn topic(title: &str, text: &str) -> Topic {
-        let story = Story {
-            id: title.to_owned(),
-            title: title.to_owned(),
-            url: None,
-            published: Timestamp(0),
-            text: text.to_owned(),
-            tags: Vec::new(),
-            views: None,
-            source: "The Paper".to_owned(),
-            reference: None,
-        };
+        let story = specimen::story("The Paper", title, text);
         Topic {
             key: title.to_lowercase(),
             title: title.to_owned(),

@@ -6,6 +6,7 @@
 //! Architecture invariant: the same brief gives the same script; no word about the topic comes
 //! from anywhere but its stories.
 
+mod back_reference;
 mod brief_cut;
 mod cues;
 mod draft;

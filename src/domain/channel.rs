@@ -9,6 +9,7 @@ use super::history::{Month, SealedMonth};
 use super::ids::{ChannelId, ChannelName, CommandId, Generation, WorkflowId};
 use super::noted::NotedCommand;
 use super::schedule::Schedule;
+use super::script::Style;
 use super::timestamp::Timestamp;
 use super::trend::TopicProfile;
 use super::workflow::Workflow;
@@ -42,6 +43,8 @@ pub struct ChannelProfile {
     pub tone: String,
     /// Who it speaks to.
     pub audience: String,
+    /// Which plan the narrative of its scripts follows.
+    pub style: Style,
     /// Name of the palette.
     pub palette: String,
     /// Shape of its pictures.

@@ -27,6 +27,17 @@ pub struct Story {
     pub reference: Option<String>,
 }
 
+/// How the ids of stories begin that are the owner's notes.
+pub const NOTE_ID: &str = "note:";
+
+impl Story {
+    /// Whether it is one of the owner's notes.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        self.id.starts_with(NOTE_ID)
+    }
+}
+
 /// One reason in a score: the score is Σ value·weight, the weights sum to 1, values are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScorePart {

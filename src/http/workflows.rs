@@ -105,8 +105,12 @@ pub fn list(
             months.push(Arc::clone(&month));
         }
     }
+    // Of a long list only what is shown is put in order.
+    if places.len() > limit + 1 {
+        places.select_nth_unstable_by_key(limit, |(place, _)| Reverse(*place));
+        places.truncate(limit + 1);
+    }
     places.sort_unstable_by_key(|(place, _)| Reverse(*place));
-    places.truncate(limit + 1);
     let views = places.into_iter().filter_map(|((_, id), listed)| match listed {
         Listed::Live(channel) => fold
             .read(channel, |state| state.workflows.get(&id).map(|one| workflow_view(channel, one))),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::domain::channel::ChannelProfile;
 use crate::domain::failure::Failure;
-use crate::domain::script::{Script, Style};
+use crate::domain::script::Script;
 use crate::domain::trend::{Story, Topic};
 
 use super::job::JobControl;
@@ -19,9 +19,7 @@ pub struct ScriptBrief {
     /// Stories on other topics of the same niche, the closest first, for when the topic's own do
     /// not suffice.
     pub related: Vec<Story>,
-    /// Which plan the narrative follows.
-    pub style: Style,
-    /// Who it is for and how it should sound.
+    /// Who it is for, which plan it follows, and how it should sound.
     pub profile: ChannelProfile,
     /// Fingerprints of source sentences the channel has used and must not use again.
     pub used_sentences: BTreeSet<u64>,

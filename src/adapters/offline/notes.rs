@@ -20,7 +20,7 @@ use super::feeds::split_reference;
 use crate::craft::markdown::{Note, read_markdown, read_plain};
 use crate::domain::failure::Failure;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::trend::Story;
+use crate::domain::trend::{NOTE_ID, Story};
 use crate::ports::trends::{FreshReading, Reading, SourceProblem, SourceReader, Validators};
 
 /// The largest note that is read: 1 MiB.
@@ -276,7 +276,7 @@ impl NoteFile {
         let title = note.title.clone().unwrap_or_else(|| self.spoken_name());
         let source = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Story {
-            id: format!("note:{}", self.name),
+            id: format!("{NOTE_ID}{}", self.name),
             title,
             url: None,
             published: published(&note).unwrap_or_else(|| modified(&self.metadata)),

@@ -28,7 +28,7 @@ impl TextModel for ExtractiveWriter {
         let order = WriterBrief {
             topic: &brief.topic,
             related: &brief.related,
-            style: brief.style,
+            style: profile.style,
             tone: &profile.tone,
             audience: &profile.audience,
             language: &profile.language,

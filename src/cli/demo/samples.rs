@@ -12,6 +12,7 @@ use crate::cli::source_list::{direct_source, needs_network, place_of};
 use crate::config::Config;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::ids::{ChannelId, ChannelName};
+use crate::domain::script::Style;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::clock::Clock;
 
@@ -25,6 +26,7 @@ struct Sample {
     voice: &'static str,
     tone: &'static str,
     audience: &'static str,
+    style: Style,
     palette: &'static str,
     aspect: Aspect,
     feeds: [FeedSource; 3],
@@ -47,6 +49,7 @@ fn samples() -> [Sample; 2] {
             voice: "rms",
             tone: "calm",
             audience: "curious adults",
+            style: Style::Educational,
             palette: "midnight",
             aspect: Aspect::Landscape,
             feeds: [
@@ -61,6 +64,7 @@ fn samples() -> [Sample; 2] {
             voice: "slt",
             tone: "warm",
             audience: "home cooks",
+            style: Style::Educational,
             palette: "citrus",
             aspect: Aspect::Portrait,
             feeds: [
@@ -100,6 +104,7 @@ fn built_in(sample: Sample, clock: &Arc<dyn Clock>) -> Result<ChannelSetup, CliE
         voice: sample.voice.to_owned(),
         tone: sample.tone.to_owned(),
         audience: sample.audience.to_owned(),
+        style: sample.style,
         palette: sample.palette.to_owned(),
         aspect: sample.aspect,
         video_length: (Duration::from_secs(46), Duration::from_secs(62)),

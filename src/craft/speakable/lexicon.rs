@@ -249,7 +249,7 @@ pub(super) fn short_month(short: &str) -> Option<&'static str> {
     MONTHS.into_iter().find(|month| is_short && month.starts_with(short))
 }
 
-pub(super) fn is_month(word: &str) -> bool {
+pub(in crate::craft) fn is_month(word: &str) -> bool {
     MONTHS.contains(&word)
 }
 

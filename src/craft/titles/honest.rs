@@ -159,20 +159,10 @@ pub fn ungrounded(title: &str, stories: &[Story]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::timestamp::Timestamp;
+    use crate::craft::specimen;
 
     fn story(title: &str, text: &str) -> Story {
-        Story {
-            id: title.to_owned(),
-            title: title.to_owned(),
-            url: None,
-            published: Timestamp(0),
-            text: text.to_owned(),
-            tags: Vec::new(),
-            views: None,
-            source: "The Paper".to_owned(),
-            reference: None,
-        }
+        specimen::story("The Paper", title, text)
     }
 
     #[test]

@@ -148,6 +148,41 @@ impl<'a> Draft<'a> {
         slot.needs.iter().all(|naming| naming.iter().any(|at| kept.get(*at) == Some(&true)))
     }
 
+    /// Takes slot `at` into `kept` together with what it needs to be understood: the sentence it
+    /// leans on, one that it announces, and for each thing it points at the nearest that names it.
+    pub(super) fn take_in(&self, at: usize, kept: &mut Kept) {
+        let mut wanted = vec![at];
+        while let Some(at) = wanted.pop() {
+            let (Some(slot), Some(piece)) = (self.slots.get(at), self.piece(at)) else { continue };
+            let Some(is_kept) = kept.get_mut(at) else { continue };
+            *is_kept = true;
+            let is_neighbour = |other: usize, place: usize| {
+                self.slots
+                    .get(other)
+                    .is_some_and(|other| other.piece == place && other.part == slot.part)
+            };
+            if piece.leans
+                && piece.alone.is_none()
+                && let Some(before) = at.checked_sub(1)
+                && is_neighbour(before, slot.piece.wrapping_sub(1))
+                && kept.get(before) == Some(&false)
+            {
+                wanted.push(before);
+            }
+            if piece.announces
+                && is_neighbour(at + 1, slot.piece + 1)
+                && kept.get(at + 1) == Some(&false)
+            {
+                wanted.push(at + 1);
+            }
+            for naming in &slot.needs {
+                if !naming.iter().any(|at| kept.get(*at) == Some(&true)) {
+                    wanted.extend(naming.last());
+                }
+            }
+        }
+    }
+
     /// Is the sentence before it in its story told right before it?
     fn follows_on(&self, at: usize, kept: &Kept) -> bool {
         let before = (0..at).rev().find(|before| kept.get(*before) == Some(&true));
@@ -172,6 +207,15 @@ impl<'a> Draft<'a> {
     pub(super) fn is_repaired(&self, at: usize, kept: &Kept) -> bool {
         self.piece(at)
             .is_some_and(|piece| piece.leans && piece.alone.is_some() && !self.follows_on(at, kept))
+    }
+
+    /// Is all that is told from one story, though there are others?
+    pub(super) fn tells_one_of_several(&self, kept: &Kept) -> bool {
+        let mut told = (0..self.slots.len()).filter(|at| kept.get(*at) == Some(&true));
+        let story = |at: usize| self.piece(at).map(|piece| piece.story);
+        let Some(first) = told.next().map(story) else { return false };
+        let is_other = |at: usize| story(at) != first;
+        !told.any(is_other) && (0..self.slots.len()).any(is_other)
     }
 
     /// Length and grade of a choice.

@@ -3,6 +3,7 @@
 //! Why it exists: a sentence taken out of its place may dangle: "It then failed". These rules say so
 //! from the sentence alone, and would rather call a good sentence leaning than let one dangle.
 
+use super::back_reference::{points_back, stands_for};
 use crate::craft::terms::terms;
 
 /// First words that lean on the sentence before.
@@ -127,9 +128,10 @@ const PROMISING: [&str; 22] = [
     "worth",
 ];
 
-const PREPOSITIONS: [&str; 20] = [
+pub(super) const PREPOSITIONS: [&str; 30] = [
     "of", "in", "from", "through", "with", "on", "at", "for", "by", "to", "into", "over", "under",
-    "before", "after", "around", "between", "against", "until", "towards",
+    "before", "after", "around", "between", "against", "until", "towards", "without", "about",
+    "during", "beyond", "behind", "above", "below", "beside", "despite", "than",
 ];
 
 /// Words that point at something told before.
@@ -263,31 +265,11 @@ pub(super) fn leans(text: &str) -> bool {
         let [article, order] = pair else { return false };
         article.eq_ignore_ascii_case("the") && COUNTING_ON.contains(&order.to_lowercase().as_str())
     });
-    counts_on || points_back(text) || text.ends_with(" of them.") || text.contains(" the opposite")
-}
-
-/// Does "this", "those" or a determining "that" stand in it?
-fn points_back(text: &str) -> bool {
-    let words: Vec<&str> = text.split(' ').collect();
-    words.iter().enumerate().any(|(at, word)| {
-        let next = words.get(at + 1).copied().unwrap_or_default();
-        let after_next = words.get(at + 2).copied().unwrap_or_default();
-        match word.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase().as_str() {
-            "this" | "these" => true,
-            "those" => !matches!(next, "who" | "that" | "of" | "in" | "with"),
-            "such" => next != "as",
-            "that" => {
-                let before = at.checked_sub(1).and_then(|before| words.get(before)).copied();
-                let after_preposition =
-                    before.is_some_and(|word| PREPOSITIONS.contains(&word.to_lowercase().as_str()));
-                let is_verb = next.ends_with("ed") || next.ends_with('s');
-                let ends_phrase =
-                    next.ends_with([',', '.', ';']) || PREPOSITIONS.contains(&after_next);
-                at == 0 || after_preposition || (ends_phrase && !is_verb)
-            }
-            _ => false,
-        }
-    })
+    counts_on
+        || points_back(text)
+        || stands_for(text)
+        || text.ends_with(" of them.")
+        || text.contains(" the opposite")
 }
 
 /// What a sentence that begins with "The" is about; `None` for a name.
@@ -298,7 +280,8 @@ pub(super) fn subject(text: &str) -> Option<String> {
     terms(&after.join(" ")).into_iter().last().filter(|_| !is_name)
 }
 
-/// The things that `text` speaks of as known: the words after "the", "that" and the like.
+/// The things that `text` speaks of as known: the two words behind each "the", "that" and the like,
+/// either of which may name the thing.
 pub(super) fn pointed_at(text: &str) -> Vec<String> {
     let words = bare_words(text);
     let mut found = Vec::new();
@@ -308,8 +291,8 @@ pub(super) fn pointed_at(text: &str) -> Vec<String> {
         }
         let after = words.get(at + 1..words.len().min(at + 3)).unwrap_or_default();
         let named = after.first().is_some_and(|word| word.starts_with(char::is_uppercase));
-        if let Some(word) = terms(&after.join(" ")).into_iter().last().filter(|_| !named) {
-            found.push(word);
+        if !named {
+            found.extend(terms(&after.join(" ")));
         }
     }
     found

@@ -12,7 +12,7 @@ use crate::craft::pace::Pace;
 use crate::craft::readability::{TextCount, count};
 use crate::craft::sentences::split;
 use crate::craft::similarity::sentence_digest;
-use crate::craft::speakable::speakable;
+use crate::craft::speakable::{is_month, speakable};
 use crate::craft::terms::{is_stop_word, stem, terms};
 use crate::domain::trend::Story;
 
@@ -149,6 +149,12 @@ fn piece(
     let names = bare_names(&text);
     let unknown = names.iter().filter(|name| !title.contains(&stem(&name.to_lowercase())));
     needs.extend(unknown.map(|name| naming(&|piece| says(&piece.said.text, name))));
+    // "His" is somebody's: whoever was named last must have been told.
+    if speaks_of_somebody(&text)
+        && let Some(at) = earlier.iter().rposition(|piece| names_somebody(&piece.said.text))
+    {
+        needs.push(BTreeSet::from([start + at]));
+    }
     needs.retain(|naming| !naming.is_empty());
     // The first sentence of a story has nothing before it to lean on.
     let leans = if earlier.is_empty() {
@@ -184,31 +190,9 @@ fn for_captions(text: &str) -> String {
 }
 
 /// Names that need no introduction, and capitals that are no names.
-const WELL_KNOWN: [&str; 24] = [
-    "Earth",
-    "Moon",
-    "Sun",
-    "Mars",
-    "Venus",
-    "Jupiter",
-    "Saturn",
-    "Mercury",
-    "Europe",
-    "Asia",
-    "Africa",
-    "America",
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+const WELL_KNOWN: [&str; 12] = [
+    "Earth", "Moon", "Sun", "Mars", "Venus", "Jupiter", "Saturn", "Mercury", "Europe", "Asia",
+    "Africa", "America",
 ];
 
 /// The single words with a capital: a surname without its first name, the name of a ship.
@@ -223,8 +207,10 @@ fn bare_names(text: &str) -> Vec<String> {
         let after = words.get(at + 1);
         let is_alone = before.is_none_or(|before| !is_name(before) || at == 1)
             && after.is_none_or(|after| !is_name(after));
-        let is_known =
-            WELL_KNOWN.contains(&word) || is_adjective(word) || is_stop_word(&word.to_lowercase());
+        let is_known = WELL_KNOWN.contains(&word)
+            || is_month(word)
+            || is_adjective(word)
+            || is_stop_word(&word.to_lowercase());
         // The capital of a first word may be only the sentence's.
         if at > 0 && is_name(word) && is_alone && !is_known {
             found.push(word.to_owned());
@@ -234,12 +220,36 @@ fn bare_names(text: &str) -> Vec<String> {
     if let [first, second, ..] = words.as_slice()
         && is_name(first)
         && !WELL_KNOWN.contains(first)
+        && !is_month(first)
         && !is_stop_word(&first.to_lowercase())
         && (second.ends_with("ed") || matches!(*second, "had" | "was" | "could" | "would"))
     {
         found.push(without_possessive(first).to_owned());
     }
     found
+}
+
+/// Are "he", "her" and the like spoken of before anybody is named?
+fn speaks_of_somebody(text: &str) -> bool {
+    let words = bare_words(text);
+    let is_personal =
+        |word: &&str| ["he", "his", "him", "she", "her"].contains(&word.to_lowercase().as_str());
+    let Some(at) = words.iter().position(is_personal) else { return false };
+    !words.iter().take(at).any(|word| is_telling_name(word))
+}
+
+fn names_somebody(text: &str) -> bool {
+    let words = bare_words(text);
+    // The capital of a first word may be only the sentence's, but not that of the second.
+    let begins_with_name = words.iter().take(2).filter(|word| is_telling_name(word)).count() == 2;
+    begins_with_name || words.iter().skip(1).any(|word| is_telling_name(word))
+}
+
+/// Does it begin with a capital that is not known from elsewhere?
+fn is_telling_name(word: &str) -> bool {
+    let word = without_possessive(word);
+    let is_known = WELL_KNOWN.contains(&word) || is_month(word);
+    word.starts_with(char::is_uppercase) && !is_known && !is_stop_word(&word.to_lowercase())
 }
 
 fn without_possessive(word: &str) -> &str {

@@ -1,7 +1,7 @@
 //! The marked lines between the parts of a script, and its opening.
 //!
 //! Architecture invariant: no line here states a fact about any topic. The one that holds words
-//! about the topic asks the question that the topic's own title is.
+//! about the topic names the question that the topic's own title is.
 
 use std::collections::BTreeSet;
 
@@ -159,8 +159,8 @@ pub(super) fn opening(style: Style, tone: Tone, title: &str, seed: u64) -> Strin
     }
 }
 
-/// What stands before the question of a title.
-pub(super) const QUESTION: &str = "Today's question:";
+/// What stands before the question that a title is.
+pub(super) const TODAY: &str = "Today:";
 
 /// The question that a title is, in one of the parts around its colon: its story answers it.
 fn question(title: &str) -> Option<String> {
@@ -177,7 +177,7 @@ fn question(title: &str) -> Option<String> {
         let ends_well = words.last().is_none_or(|word| word != "there" && word != "it");
         let fits = asks && !dangles && ends_well && (4..=14).contains(&words.len());
         let rest = part.split_once(' ')?.1;
-        fits.then(|| format!("{QUESTION} {first} {rest}?"))
+        fits.then(|| format!("{TODAY} {first} {rest}."))
     });
     asked.next()
 }
@@ -191,11 +191,11 @@ mod tests {
         let asked = |title| question(title);
         assert_eq!(
             asked("Resting meat: why a roast should wait before carving").as_deref(),
-            Some("Today's question: why a roast should wait before carving?")
+            Some("Today: why a roast should wait before carving.")
         );
         assert_eq!(
             asked("How Sputnik 1 opened the space age in 1957").as_deref(),
-            Some("Today's question: how Sputnik 1 opened the space age in 1957?")
+            Some("Today: how Sputnik 1 opened the space age in 1957.")
         );
         for other in [
             "Smoke point: what it means when cooking oil smokes",

@@ -91,13 +91,26 @@ impl Backbone<'_> {
             let first = rest.remove(0);
             return (vec![Part::new(Intro::Opening, first)], rest);
         }
-        let rest = without(rest, self.hook);
-        let mut parts = vec![Part::new(Intro::Opening, vec![self.hook])];
+        let hook = self.with_announced(self.hook);
+        let rest = without(rest, &hook);
+        let mut parts = vec![Part::new(Intro::Opening, hook)];
         let mut rest = rest.into_iter();
         if let Some(first) = rest.next() {
             parts.push(Part::new(Intro::Line(Cue::Beginning), first));
         }
         (parts, rest.collect())
+    }
+
+    /// The sentence, and those behind it that it announces: it is nothing without them.
+    fn with_announced(&self, at: usize) -> Vec<usize> {
+        let mut run = vec![at];
+        while let Some(last) = run.last().copied()
+            && self.piece(last).is_some_and(|piece| piece.announces)
+            && self.piece(last + 1).is_some()
+        {
+            run.push(last + 1);
+        }
+        run
     }
 
     /// Can the sentence be taken from its place: does it stand alone, and nothing behind it lean?
@@ -109,10 +122,10 @@ impl Backbone<'_> {
     }
 }
 
-fn without(paragraphs: Vec<Vec<usize>>, taken: usize) -> Vec<Vec<usize>> {
-    let left = paragraphs
-        .into_iter()
-        .map(|paragraph| paragraph.into_iter().filter(|at| *at != taken).collect::<Vec<_>>());
+fn without(paragraphs: Vec<Vec<usize>>, taken: &[usize]) -> Vec<Vec<usize>> {
+    let left = paragraphs.into_iter().map(|paragraph| {
+        paragraph.into_iter().filter(|at| !taken.contains(at)).collect::<Vec<_>>()
+    });
     left.filter(|paragraph| !paragraph.is_empty()).collect()
 }
 

@@ -14,9 +14,13 @@ use crate::domain::script::Style;
 /// A tenth of the length beside the aim costs as much as this much worth of sentences.
 const TENTH_OFF: f64 = 6.0;
 /// Each grade beside the audience's range.
-const GRADE_OFF: f64 = 3.0;
+const GRADE_OFF: f64 = 8.0;
+/// Telling from one story only what several stories tell.
+const ONE_OF_SEVERAL: f64 = 4.0;
 /// Length is good enough so near to the aim.
 const NEAR_ENOUGH: f64 = 0.02;
+/// A script of less of the wanted length is too short.
+const NEAR: f64 = 0.92;
 /// Grades are kept so far inside of the range.
 const GRADE_MARGIN: f64 = 0.3;
 /// Drafts of more sentences are only improved by single ones.
@@ -59,7 +63,7 @@ impl Worth {
     pub(super) fn fits(&self, draft: &Draft<'_>, kept: &Kept) -> bool {
         let sum = draft.sum(kept);
         let (lowest, highest) = self.audience.grades();
-        let is_near = (sum.seconds - self.aim).abs() <= 0.08 * self.aim;
+        let is_near = (sum.seconds - self.aim).abs() <= (1.0 - NEAR) * self.aim;
         is_near && (lowest..=highest).contains(&sum.grade)
     }
 
@@ -74,18 +78,36 @@ impl Worth {
         let worth: f64 = told
             .map(|(at, (worth, _))| worth - if draft.is_repaired(at, kept) { 0.5 } else { 0.0 })
             .sum();
-        10.0 * TENTH_OFF * off + GRADE_OFF * grade_off - 0.5 * worth
+        let one_sided = if draft.tells_one_of_several(kept) { ONE_OF_SEVERAL } else { 0.0 };
+        10.0 * TENTH_OFF * off + GRADE_OFF * grade_off + one_sided - 0.5 * worth
     }
 }
 
-/// The best choice found, and what it costs: everything, shortened to about the aim, then improved.
+/// The best choice found, and what it costs: everything, shortened to about the aim, then improved;
+/// or, where that does not fit, the beginning alone, grown.
 pub(super) fn choose(draft: &Draft<'_>, worth: &Worth) -> (Kept, f64) {
     let worths: Vec<f64> =
         (0..draft.len()).map(|at| draft.piece(at).map_or(0.0, |piece| worth.of(piece))).collect();
     let mut kept = vec![true; draft.len()];
     draft.settle(&mut kept);
+    let could_fit = draft.sum(&kept).seconds >= NEAR * worth.aim;
     shorten(draft, &mut kept, &worths, worth.aim);
-    let cost = improve(draft, &mut kept, &worths, worth);
+    let mut cost = improve(draft, &mut kept, &worths, worth);
+    // From the other side: the beginning alone, or with one other sentence, and what makes it
+    // better.
+    for other in 0..draft.len() {
+        if !could_fit || worth.fits(draft, &kept) {
+            break;
+        }
+        let mut grown = vec![false; draft.len()];
+        draft.take_in(draft.held, &mut grown);
+        draft.take_in(other, &mut grown);
+        draft.settle(&mut grown);
+        let grown_cost = improve(draft, &mut grown, &worths, worth);
+        if grown_cost < cost {
+            (kept, cost) = (grown, grown_cost);
+        }
+    }
     (kept, cost)
 }
 
@@ -159,7 +181,11 @@ fn toggled(draft: &Draft<'_>, kept: &Kept, at: usize, wanted: bool) -> Option<Ke
         return None;
     }
     let mut changed = kept.clone();
-    *changed.get_mut(at)? = wanted;
+    if wanted {
+        draft.take_in(at, &mut changed);
+    } else {
+        *changed.get_mut(at)? = false;
+    }
     draft.settle(&mut changed);
     let stays = changed.get(draft.held) == Some(&true);
     (stays && changed.get(at) == Some(&wanted)).then_some(changed)

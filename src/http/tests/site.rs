@@ -25,6 +25,7 @@ use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{ChannelId, ChannelName, WorkflowId};
 use crate::domain::retry::Policies;
+use crate::domain::script::Style;
 use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TopicProfile;
@@ -190,6 +191,7 @@ fn profile(name: &str) -> ChannelProfile {
         voice: "slt".to_owned(),
         tone: "calm".to_owned(),
         audience: "everyone".to_owned(),
+        style: Style::default(),
         palette: "midnight".to_owned(),
         aspect: Aspect::Landscape,
         video_length: (Duration::from_secs(45), Duration::from_secs(75)),

@@ -33,6 +33,7 @@ use crate::adapters::offline::embedder::HashedEmbedder;
 use crate::domain::channel::{Aspect, ChannelProfile};
 use crate::domain::ids::{ChannelId, ChannelName, Seq};
 use crate::domain::invariants::Violation;
+use crate::domain::script::Style;
 use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
 use crate::feed::actor::FeedActor;
@@ -302,6 +303,7 @@ fn profile(channel: &SimChannel) -> ChannelProfile {
         voice: "simulated".to_owned(),
         tone: "calm".to_owned(),
         audience: "everybody".to_owned(),
+        style: Style::default(),
         palette: "simulated".to_owned(),
         aspect: Aspect::Landscape,
         video_length: (Duration::from_secs(6), Duration::from_secs(12)),

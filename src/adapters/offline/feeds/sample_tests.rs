@@ -170,7 +170,6 @@ fn rounds_in_a_row_have_different_topics_and_share_no_sentence() {
 fn every_script_is_grounded_fits_and_can_be_published() {
     for niche in NICHES {
         let groups = merge(&harvest(niche).stories, &MergeRule::default());
-        let (mut told_by_several, mut drawn_from_several) = (0, 0);
         for (seed, topic) in topics(niche, &groups).iter().enumerate() {
             let script = script(topic, (45.0, 75.0), (6, 8), &BTreeSet::new(), seed as u64);
             let seconds = estimated_seconds(&script, &Pace::default());
@@ -188,10 +187,7 @@ fn every_script_is_grounded_fits_and_can_be_published() {
             }
             let sources: BTreeSet<_> =
                 script.sentences().filter_map(|(_, said)| said.source.clone()).collect();
-            if topic.stories.len() > 1 {
-                told_by_several += 1;
-                drawn_from_several += usize::from(sources.len() > 1);
-            }
+            assert!(sources.len() >= 2 || topic.stories.len() == 1, "{}: one source", script.title);
             assert!(script.title.chars().count() <= 100);
             assert!(script.description.lines().any(|line| line == "{chapters}"));
             assert!(
@@ -206,10 +202,6 @@ fn every_script_is_grounded_fits_and_can_be_published() {
             let headings = script.scenes.iter().map(|scene| scene.heading.chars().count());
             assert!(headings.into_iter().all(|length| (1..=60).contains(&length)));
         }
-        assert!(
-            drawn_from_several * 2 > told_by_several,
-            "{niche}: {drawn_from_several} of {told_by_several} scripts draw on several sources"
-        );
     }
 }
 
@@ -227,27 +219,6 @@ fn every_topic_can_be_told_in_a_few_seconds() {
                     script.title
                 );
                 assert!((1..=2).contains(&script.scenes.len()));
-            }
-        }
-    }
-}
-
-/// Prints the scripts to be read: `cargo test --lib read_the_scripts -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints for a reader, checks nothing"]
-fn read_the_scripts() {
-    for niche in NICHES {
-        let groups = merge(&harvest(niche).stories, &MergeRule::default());
-        for (seed, topic) in topics(niche, &groups).iter().enumerate() {
-            let script = script(topic, (45.0, 75.0), (6, 8), &BTreeSet::new(), seed as u64);
-            let seconds = estimated_seconds(&script, &Pace::default());
-            println!("\n# {} ({:.3}, {seconds:.1} s)", script.title, topic.score);
-            for scene in &script.scenes {
-                println!("  [{}] {}", scene.number, scene.heading);
-                for said in &scene.sentences {
-                    let mark = if said.kind == SentenceKind::Source { ' ' } else { '~' };
-                    println!("    {mark} {}", said.text);
-                }
             }
         }
     }

@@ -13,11 +13,12 @@ pub(super) fn plan(story: &Backbone<'_>) -> (Vec<Part>, Vec<Part>) {
     let hook = surprise(story);
     let begins_with_it =
         story.paragraphs.first().and_then(|first| first.first()).copied() == Some(hook);
-    let rest = without(story.paragraphs.clone(), hook);
-    let mut parts = vec![Part::new(Intro::None, vec![hook])];
+    let opening = story.with_announced(hook);
+    let rest = without(story.paragraphs.clone(), &opening);
+    let mut parts = vec![Part::new(Intro::None, opening)];
     let payoff_at = payoff(story, &rest, hook);
     let rest = match payoff_at {
-        Some(at) => without(rest, at),
+        Some(at) => without(rest, &[at]),
         None => rest,
     };
     let count = rest.len();
