@@ -309,8 +309,33 @@ fn open_guarded(folder: &Path, limit: Duration) -> Result<Store, StoreError> {
     }
 }
 
+/// Between a fork and its exec, a child of this process holds whatever is open here, so a store that
+/// was closed a moment ago may still look in use: it is tried again for about a second.
+const TRIES_WHEN_IN_USE: usize = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+fn open_engine(folder: &Path) -> Result<sled::Db, sled::Error> {
+    let open = || sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).open();
+    let mut opened = open();
+    for _ in 1..TRIES_WHEN_IN_USE {
+        match &opened {
+            Err(sled::Error::Io(error)) if is_in_use(error) => {
+                std::thread::park_timeout(BETWEEN_TRIES);
+                opened = open();
+            }
+            _ => break,
+        }
+    }
+    opened
+}
+
+/// sled says so in words only.
+fn is_in_use(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
 fn open_checked(folder: &Path) -> Result<Store, StoreError> {
-    let db = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).open()?;
+    let db = open_engine(folder)?;
     let rows = db.open_tree(TREE)?;
     let path = folder.join("db");
     let failed = |source| StoreError::Io { path: path.clone(), source };

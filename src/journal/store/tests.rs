@@ -137,6 +137,20 @@ fn a_folder_that_cannot_be_used_is_an_error_and_stays() {
     assert_eq!(open(&path).store.applied(), Seq(300));
 }
 
+#[test]
+fn a_store_that_is_let_go_in_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    filled(&path);
+    let holder = sled::open(&path).unwrap();
+    let opening = {
+        let path = path.clone();
+        std::thread::spawn(move || open(&path).store.applied())
+    };
+    drop(holder);
+    assert_eq!(opening.join().unwrap(), Seq(300));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
