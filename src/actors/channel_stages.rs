@@ -151,7 +151,11 @@ impl ChannelActor {
                     .map(|done| (done.stage, done.output.clone()))
                     .collect(),
                 used_topics: if choosing { state.topics.clone() } else { Default::default() },
-                used_sentences: if writing { state.sentences.clone() } else { Default::default() },
+                used_sentences: if choosing || writing {
+                    state.sentences.clone()
+                } else {
+                    Default::default()
+                },
                 policy,
             })
         })
