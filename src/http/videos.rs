@@ -3,11 +3,12 @@
 //! Architecture invariant: a video is listed when its workflow is completed, not before.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::archive::Archive;
+use super::archive::{Archive, ArchivedMonth};
 use super::orchestrator::Orchestrator;
 use super::page::{self, Page, unknown_place};
 use super::problem::Problem;
@@ -34,6 +35,24 @@ pub struct VideoView {
     pub path: String,
     /// When its workflow was completed.
     pub published_at: Timestamp,
+}
+
+/// What orders the list: newest first, ties by id.
+type Place = (Timestamp, WorkflowId);
+
+/// Where a video that is listed is found.
+enum Listed {
+    Live(ChannelId),
+    /// In this one of the archived months, at this place.
+    Archived(usize, usize),
+}
+
+/// When the video of a completed workflow was published.
+fn published_at(workflow: &Workflow) -> Option<Timestamp> {
+    match &workflow.progress {
+        Progress::Finished { at, ending: Ending::Completed(_) } => Some(*at),
+        _ => None,
+    }
 }
 
 pub(super) fn video(
@@ -67,29 +86,48 @@ pub fn list(
     limit: usize,
     after: Option<&str>,
 ) -> Result<Page<VideoView>, Problem> {
-    let mut videos = Vec::new();
+    let mut months: Vec<ArchivedMonth> = Vec::new();
+    let mut places: Vec<(Place, Listed)> = Vec::new();
     for channel in fold.channels() {
         if only.is_some_and(|wanted| wanted != channel) {
             continue;
         }
         fold.read(channel, |state| {
-            let id = channel.to_string();
-            let name = state.name.as_ref().map_or(id.as_str(), |name| name.as_str());
-            let workflows = state.workflows.values();
-            videos.extend(workflows.filter_map(|workflow| video(channel, name, workflow)));
+            let placed = state.workflows.values().filter_map(|workflow| {
+                published_at(workflow).map(|at| ((at, workflow.id), Listed::Live(channel)))
+            });
+            places.extend(placed);
         });
         for month in archive.of_channel(fold, channel) {
-            videos.extend(month.iter().filter_map(|archived| archived.video.clone()));
+            let placed = month.iter().enumerate().filter_map(|(at, archived)| {
+                let video = archived.video.as_ref()?;
+                let place = (video.published_at, video.workflow);
+                Some((place, Listed::Archived(months.len(), at)))
+            });
+            places.extend(placed);
+            months.push(Arc::clone(&month));
         }
     }
-    let place = |video: &VideoView| Reverse((video.published_at, video.workflow));
-    videos.sort_unstable_by_key(place);
     if let Some(after) = after {
-        let is_named = |video: &VideoView| video.workflow.to_string() == after;
-        let at = videos.iter().position(is_named).ok_or_else(|| unknown_place(after))?;
-        videos.drain(..=at);
+        let named = places.iter().find(|((_, id), _)| id.to_string() == after);
+        let after = named.map(|(place, _)| *place).ok_or_else(|| unknown_place(after))?;
+        places.retain(|(place, _)| *place < after);
     }
-    Ok(Page::cut(videos, limit, |video| video.workflow.to_string()))
+    // Of a long list only what is shown is put in order.
+    if places.len() > limit + 1 {
+        places.select_nth_unstable_by_key(limit, |(place, _)| Reverse(*place));
+        places.truncate(limit + 1);
+    }
+    places.sort_unstable_by_key(|(place, _)| Reverse(*place));
+    let views = places.into_iter().filter_map(|((_, id), listed)| match listed {
+        Listed::Live(channel) => fold.read(channel, |state| {
+            let channel_id = channel.to_string();
+            let name = state.name.as_ref().map_or(channel_id.as_str(), |name| name.as_str());
+            state.workflows.get(&id).and_then(|workflow| video(channel, name, workflow))
+        }),
+        Listed::Archived(month, at) => months.get(month)?.get(at)?.video.clone(),
+    });
+    Ok(Page::cut(views.collect(), limit, |video| video.workflow.to_string()))
 }
 
 /// GET: a page of the videos.

@@ -65,6 +65,8 @@ async fn client(site: Arc<Site>, number: usize, until: Instant, pace: Duration) 
     let mut tally = Tally::default();
     let mut mine = String::new();
     let mut turn = number;
+    // They come one after the other, as people do, not all at the same instant.
+    tokio::time::sleep(pace.mul_f64(number as f64 / CLIENTS as f64)).await;
     while Instant::now() < until {
         turn += 1;
         let host = format!("host: {}\r\n", site.address);
