@@ -14,7 +14,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::arbiter::{Arbiter, Grant, LeaseId, Pool, PoolUse, Refusal, Request, RequestId};
+use super::arbiter::{
+    Arbiter, Epoch, Event, Grant, LeaseId, Limits, OwnerId, Pool, PoolUse, Refusal, Request,
+    RequestId, Setup, View,
+};
 use crate::domain::ids::ChannelId;
 use crate::domain::workflow::Priority;
 use crate::supervision::envelope::{Envelope, Kind, Trace};
@@ -51,13 +54,15 @@ pub enum BrokerMsg {
     },
     /// A lease was given back.
     Release {
+        /// Whose.
+        owner: OwnerId,
         /// Which.
         lease: LeaseId,
-        /// The broker's life that granted it.
-        epoch: Incarnation,
+        /// Its fencing token.
+        epoch: Epoch,
     },
-    /// A lease may have expired.
-    Expire,
+    /// Time alone may have changed something: a lease expired, or somebody waited long enough.
+    Wake,
 }
 
 impl Kind for BrokerMsg {
@@ -65,7 +70,7 @@ impl Kind for BrokerMsg {
         match self {
             Self::Request { .. } => "request",
             Self::Release { .. } => "release",
-            Self::Expire => "expire",
+            Self::Wake => "wake",
         }
     }
 }
@@ -75,14 +80,16 @@ impl Kind for BrokerMsg {
 pub struct Lease {
     /// Fires when the lease is revoked: its time is up, or the broker died.
     pub revoked: CancellationToken,
+    owner: OwnerId,
     lease: LeaseId,
-    epoch: Incarnation,
+    epoch: Epoch,
     broker: Handle<BrokerMsg>,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let release = BrokerMsg::Release { lease: self.lease, epoch: self.epoch };
+        let release =
+            BrokerMsg::Release { owner: self.owner, lease: self.lease, epoch: self.epoch };
         // A broker that is not running has lost its books, and with them this lease.
         let _ = self.broker.cast(Trace::default(), release);
     }
@@ -102,14 +109,14 @@ pub struct HostSlots {
 pub struct GpuBroker {
     handle: Handle<BrokerMsg>,
     slots: HostSlots,
-    epoch: Incarnation,
+    life: Incarnation,
 }
 
 impl GpuBroker {
-    /// Life `epoch` of the broker behind `handle`.
+    /// Life `life` of the broker behind `handle`.
     #[must_use]
-    pub fn new(handle: Handle<BrokerMsg>, slots: HostSlots, epoch: Incarnation) -> Self {
-        Self { handle, slots, epoch }
+    pub fn new(handle: Handle<BrokerMsg>, slots: HostSlots, life: Incarnation) -> Self {
+        Self { handle, slots, life }
     }
 }
 
@@ -144,6 +151,12 @@ impl Books {
     pub fn pool_use(&self, pool: Pool) -> PoolUse {
         self.arbiter.pool_use(pool)
     }
+
+    /// How everything stands.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.arbiter.view()
+    }
 }
 
 impl Actor for GpuBroker {
@@ -157,7 +170,11 @@ impl Actor for GpuBroker {
         (): (),
     ) -> Result<Books, ActorProcessingErr> {
         Ok(Books {
-            arbiter: Arbiter::new(self.slots.render, self.slots.light),
+            arbiter: Arbiter::new(
+                Setup::host_only(self.slots.render, self.slots.light),
+                // Lives are counted by the supervisor, far from four thousand millions.
+                u32::try_from(self.life.0).unwrap_or(u32::MAX),
+            ),
             began: Instant::now(),
             next_request: 1,
             waiting: BTreeMap::new(),
@@ -178,21 +195,16 @@ impl Actor for GpuBroker {
             BrokerMsg::Request { need, channel, priority, reply } => {
                 self.request(books, now_ms, need, channel, priority, reply);
             }
-            BrokerMsg::Release { lease, epoch } if epoch == self.epoch => {
-                books.arbiter.release(lease);
-                books.held.remove(&lease);
-            }
-            BrokerMsg::Release { .. } => {}
-            BrokerMsg::Expire => {
-                for lease in books.arbiter.expire(now_ms) {
-                    if let Some(revoked) = books.held.remove(&lease) {
-                        revoked.cancel();
-                    }
+            BrokerMsg::Release { owner, lease, epoch } => {
+                // A lease that was revoked, or is of an earlier life, frees nothing of this one.
+                if books.arbiter.release(now_ms, owner, lease, epoch).is_ok() {
+                    books.held.remove(&lease);
                 }
             }
+            BrokerMsg::Wake => books.arbiter.tick(now_ms),
         }
-        for grant in books.arbiter.grant(now_ms) {
-            self.hand_over(books, &grant);
+        for event in books.arbiter.take_events() {
+            self.carry_out(books, &event);
         }
         self.set_alarm(books, now_ms);
         Ok(())
@@ -212,8 +224,12 @@ impl GpuBroker {
         let id = RequestId(books.next_request);
         books.next_request += 1;
         let max_hold_ms = u64::try_from(need.max_hold.as_millis()).unwrap_or(u64::MAX);
-        let request =
-            Request { id, pool: need.pool, slots: need.slots, priority, channel, max_hold_ms };
+        // A longer hold is not refused but revoked then.
+        let max_hold_ms = max_hold_ms.min(Limits::default().max_hold_ms);
+        // Whoever asks holds one lease at a time, so a request is an owner of its own.
+        let request = Request::new(id, OwnerId(id.0), channel, max_hold_ms)
+            .with_host(need.pool, u64::from(need.slots))
+            .with_priority(priority);
         match books.arbiter.request(now_ms, request) {
             Ok(()) => {
                 books.waiting.insert(id, reply);
@@ -223,11 +239,31 @@ impl GpuBroker {
         }
     }
 
+    fn carry_out(&self, books: &mut Books, event: &Event) {
+        match event {
+            Event::Granted(grant) => self.hand_over(books, grant),
+            Event::Refused { request, refusal, .. } => {
+                if let Some(reply) = books.waiting.remove(request) {
+                    drop(reply.send(Err(*refusal)));
+                }
+            }
+            Event::Revoked { lease, .. } => {
+                if let Some(revoked) = books.held.remove(lease) {
+                    revoked.cancel();
+                }
+            }
+            // The stage's own soft limit asks its work to finish; without a device there is no
+            // model to load or to remove.
+            Event::AskToYield { .. } | Event::Load { .. } | Event::Evict { .. } => {}
+        }
+    }
+
     fn hand_over(&self, books: &mut Books, grant: &Grant) {
         let revoked = CancellationToken::new();
         books.held.insert(grant.lease, revoked.clone());
         let broker = self.handle.clone();
-        let lease = Lease { revoked, lease: grant.lease, epoch: self.epoch, broker };
+        let (owner, lease, epoch) = (grant.owner, grant.lease, grant.epoch);
+        let lease = Lease { revoked, owner, lease, epoch, broker };
         if let Some(reply) = books.waiting.remove(&grant.request) {
             // If nobody waits any more, the lease comes back, is dropped and so released.
             drop(reply.send(Ok(lease)));
@@ -238,13 +274,13 @@ impl GpuBroker {
         if let Some(alarm) = books.alarm.take() {
             alarm.abort();
         }
-        let Some(expiry_ms) = books.arbiter.next_expiry_ms() else { return };
-        let wait = Duration::from_millis(expiry_ms.saturating_sub(now_ms));
+        let Some(wakeup_ms) = books.arbiter.next_wakeup_ms() else { return };
+        let wait = Duration::from_millis(wakeup_ms.saturating_sub(now_ms));
         let handle = self.handle.clone();
         books.alarm = Some(tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             // A broker that is not running has no leases left to expire.
-            let _ = handle.cast(Trace::default(), BrokerMsg::Expire);
+            let _ = handle.cast(Trace::default(), BrokerMsg::Wake);
         }));
     }
 }
