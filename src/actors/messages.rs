@@ -38,7 +38,7 @@ pub struct StageJob {
     /// What the stages before it produced.
     pub inputs: BTreeMap<StageName, StageOutput>,
     /// Topics the channel has used.
-    pub used_topics: BTreeMap<String, UsedTopic>,
+    pub used_topics: BTreeMap<String, Arc<UsedTopic>>,
     /// Fingerprints of source sentences the channel has used.
     pub used_sentences: BTreeSet<u64>,
     /// Its limits.

@@ -50,7 +50,7 @@ impl TrendScout {
 
 /// The profiles of the topics a channel has used.
 #[must_use]
-pub fn told(used: &BTreeMap<String, UsedTopic>) -> Vec<TopicProfile> {
+pub fn told(used: &BTreeMap<String, Arc<UsedTopic>>) -> Vec<TopicProfile> {
     used.values().map(|topic| topic.profile.clone()).collect()
 }
 

@@ -16,6 +16,7 @@ use super::output::{CliError, Exit, Output};
 use super::render::{self, RenderArgs};
 use super::script_cmd::{self, ScriptArgs};
 use super::serve::{self, RunArgs};
+use super::simulate_cmd::{self, SimulateArgs};
 use super::stage_worker;
 use super::trends_cmd::{self, TrendsArgs};
 use super::workflow_cmd::{self, WorkflowArgs};
@@ -47,6 +48,7 @@ enum Command {
     Script(ScriptArgs),
     Render(RenderArgs),
     Journal(JournalArgs),
+    Simulate(SimulateArgs),
     Config(ConfigArgs),
     Doctor(DoctorArgs),
 }
@@ -113,6 +115,7 @@ fn carry_out(app: App) -> ExitCode {
             Err(error) => output.fail(&error),
         },
         Command::Journal(args) => output.finish(journal_cmd::run(&args, &common)),
+        Command::Simulate(args) => output.finish(simulate_cmd::run(&args, &common)),
         Command::Config(args) => {
             let is_set = |name: &str| std::env::var_os(name).is_some();
             output.finish(config_cmd::run(&args, &common, &is_set))

@@ -20,6 +20,7 @@ pub mod script_cmd;
 pub mod secret;
 mod serve;
 pub mod settings;
+pub mod simulate_cmd;
 pub mod source_list;
 pub mod stage_worker;
 pub mod tables;

@@ -177,6 +177,55 @@ pub fn channel(channel: &Value) -> String {
     )
 }
 
+/// What a simulation gave: one line per policy, and one per policy and kind of work.
+#[must_use]
+pub fn simulation(report: &Value) -> String {
+    let share = |value: &Value, name: &str| match value.get(name).and_then(Value::as_f64) {
+        Some(share) => format!("{:.1} %", share * 100.0),
+        None => String::new(),
+    };
+    let mut policies = table(&[
+        "policy",
+        "makespan s",
+        "lease busy",
+        "bytes used",
+        "loads",
+        "evictions",
+        "deadlines missed",
+        "out of memory",
+    ]);
+    let mut kinds =
+        table(&["policy", "kind", "grants", "refused", "mean wait s", "99 % s", "longest s"]);
+    for (name, policy) in members(report, "policies") {
+        policies.add_row([
+            name.clone(),
+            number(policy, "makespan_s"),
+            share(policy, "lease_busy"),
+            share(policy, "byte_second_utilisation"),
+            text(policy, "loads"),
+            text(policy, "evictions"),
+            text(policy, "deadline_misses"),
+            text(policy, "oom"),
+        ]);
+        for (kind, met) in members(policy, "kinds") {
+            kinds.add_row([
+                name.clone(),
+                kind.clone(),
+                text(met, "grants"),
+                text(met, "refused"),
+                number(met, "mean_wait_s"),
+                number(met, "p99_wait_s"),
+                number(met, "max_wait_s"),
+            ]);
+        }
+    }
+    format!("simulated, not measured:\n{policies}\n{kinds}")
+}
+
+fn members<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    value.get(name).and_then(Value::as_object).into_iter().flatten()
+}
+
 /// A page of topics.
 #[must_use]
 pub fn trends(page: &Value) -> String {

@@ -26,6 +26,7 @@ pub mod providers;
 pub mod quantity;
 mod reader;
 pub mod render;
+pub mod scenario;
 pub mod secret;
 pub mod trend;
 mod value;
@@ -81,7 +82,7 @@ impl Config {
     #[must_use]
     pub fn defaults(folder: &Path) -> Self {
         let findings = Findings::new("");
-        Self::read(&findings, None, folder)
+        Self::read(Section::new(&findings, String::new(), 0..0, None), folder)
     }
 
     /// Reads a config's text; its relative paths begin at `folder`.
@@ -89,19 +90,7 @@ impl Config {
     /// # Errors
     /// All problems in order of place, at least one.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
-        let (document, syntax_errors) = DeTable::parse_recoverable(text);
-        let findings = Findings::new(text);
-        for error in &syntax_errors {
-            // Only the bare message: the library's own text quotes the line, which may hold a secret.
-            let span = error.span().unwrap_or(0..0);
-            findings.note(ProblemKind::Syntax, "", &span, error.message(), None);
-        }
-        if !syntax_errors.is_empty() {
-            return Err(findings.into_problems());
-        }
-        let config = Self::read(&findings, Some(document.get_ref()), folder);
-        let problems = findings.into_problems();
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        read_document(text, |root| Self::read(root, folder))
     }
 
     /// Reads the config file `file`; its relative paths begin at its folder.
@@ -110,7 +99,7 @@ impl Config {
     /// [`ConfigError`] when the file cannot be read or has a problem.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
-        let text = read_text(file).map_err(unreadable)?;
+        let text = read_text(file, MAX_FILE_BYTES).map_err(unreadable)?;
         let absolute: PathBuf = std::path::absolute(file).map_err(unreadable)?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
         Self::parse(&text, folder)
@@ -125,8 +114,7 @@ impl Config {
         toml::to_string_pretty(self)
     }
 
-    fn read<'d>(findings: &'d Findings<'d>, table: Option<&'d DeTable<'d>>, folder: &Path) -> Self {
-        let mut root = Section::new(findings, String::new(), 0..0, table);
+    fn read(mut root: Section<'_>, folder: &Path) -> Self {
         let config = Self {
             node: NodeConfig::read(root.section("node"), folder),
             http: HttpConfig::read(root.section("http"), folder),
@@ -143,6 +131,27 @@ impl Config {
         root.finish();
         config
     }
+}
+
+/// What `read` makes of a TOML text, unless it notes a problem.
+fn read_document<T>(
+    text: &str,
+    read: impl for<'d> FnOnce(Section<'d>) -> T,
+) -> Result<T, Vec<Problem>> {
+    let (document, syntax_errors) = DeTable::parse_recoverable(text);
+    let findings = Findings::new(text);
+    for error in &syntax_errors {
+        // Only the bare message: the library's own text quotes the line, which may hold a secret.
+        let span = error.span().unwrap_or(0..0);
+        findings.note(ProblemKind::Syntax, "", &span, error.message(), None);
+    }
+    if !syntax_errors.is_empty() {
+        return Err(findings.into_problems());
+    }
+    let root = Section::new(&findings, String::new(), 0..0, Some(document.get_ref()));
+    let made = read(root);
+    let problems = findings.into_problems();
+    if problems.is_empty() { Ok(made) } else { Err(problems) }
 }
 
 /// The channels, where a name or an id that was used before is noted.
@@ -166,14 +175,14 @@ fn read_channels(sections: Vec<Section<'_>>, folder: &Path) -> Vec<ChannelConfig
     channels
 }
 
-fn read_text(file: &Path) -> io::Result<String> {
+fn read_text(file: &Path, longest: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    let invalid = |message: &str| io::Error::new(io::ErrorKind::InvalidData, message.to_owned());
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(invalid("it is larger than 1 MiB, which no config is"));
+    File::open(file)?.take(longest + 1).read_to_end(&mut bytes)?;
+    let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
+    if bytes.len() as u64 > longest {
+        return Err(invalid(format!("it is larger than {} MiB", longest >> 20)));
     }
-    String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8 text".to_owned()))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the config file {}: {source}", file.display())]
+    #[error("cannot read {}: {source}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,

@@ -86,6 +86,11 @@ impl<'d> Section<'d> {
         Some(self.value(key, value))
     }
 
+    /// Whether the key is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.iter().any(|(name, _)| name.get_ref() == key))
+    }
+
     /// Every key of the section with its value, where the keys are the owner's to choose.
     pub(super) fn take_all(&self) -> Vec<(String, Value<'d>)> {
         let entries = self.table.into_iter().flat_map(|table| table.iter());
@@ -185,6 +190,11 @@ impl<'d> Section<'d> {
         self.take(key)?.integer(range)
     }
 
+    /// A whole number in `range`, as large as TOML has them.
+    pub(super) fn whole(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        self.take(key)?.whole(range)
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.take(key)?.boolean()
@@ -220,26 +230,7 @@ impl<'d> Section<'d> {
         offered: &[(&str, T)],
         later: &[&str],
     ) -> Option<T> {
-        let value = self.take(key)?;
-        let word = value.string()?;
-        if let Some((_, choice)) = offered.iter().find(|(name, _)| *name == word) {
-            return Some(*choice);
-        }
-        let names: Vec<&str> = offered.iter().map(|(name, _)| *name).collect();
-        if later.contains(&word) {
-            value.note(
-                ProblemKind::NotAvailable,
-                format!("{word:?} is not available in this version"),
-                Some(format!("use {}", quoted_list(&names))),
-            );
-        } else {
-            let remedy = match nearest(word, &names) {
-                Some(near) => format!("did you mean {near:?}?"),
-                None => format!("use {}", quoted_list(&names)),
-            };
-            value.note(ProblemKind::BadValue, "not a value of this key", Some(remedy));
-        }
-        None
+        self.take(key)?.one_of(offered, later)
     }
 }
 
@@ -257,13 +248,4 @@ fn without_indexes(path: &str) -> String {
         _ => depth == 0,
     };
     path.chars().filter(outside_brackets).collect()
-}
-
-/// `"a"`, `"b"` or `"c"`.
-fn quoted_list(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.join(""),
-    }
 }

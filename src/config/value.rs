@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::problem::ProblemKind;
+use super::problem::{ProblemKind, nearest};
 use super::quantity::{ByteSize, parse_duration, print_duration};
 use super::reader::{Findings, Section};
 
@@ -85,17 +85,46 @@ impl<'d> Value<'d> {
 
     /// A whole number in `range`.
     pub(super) fn integer(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let wide = u64::from(*range.start())..=u64::from(*range.end());
+        self.whole(wide).and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// A whole number in `range`, as large as TOML has them.
+    pub(super) fn whole(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(digits) = self.value else {
             self.wrong_type("a whole number");
             return None;
         };
         let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
         let fitting =
-            number.and_then(|number| u32::try_from(number).ok()).filter(|n| range.contains(n));
+            number.and_then(|number| u64::try_from(number).ok()).filter(|n| range.contains(n));
         if fitting.is_none() {
             self.out_of_range(range.start(), range.end());
         }
         fitting
+    }
+
+    /// One of the words `offered`; one of `later` is known and not available in this version.
+    pub(super) fn one_of<T: Copy>(&self, offered: &[(&str, T)], later: &[&str]) -> Option<T> {
+        let word = self.string()?;
+        if let Some((_, choice)) = offered.iter().find(|(name, _)| *name == word) {
+            return Some(*choice);
+        }
+        let names: Vec<&str> = offered.iter().map(|(name, _)| *name).collect();
+        if later.contains(&word) {
+            self.note(
+                ProblemKind::NotAvailable,
+                format!("{word:?} is not available in this version"),
+                Some(format!("use {}", quoted_list(&names))),
+            );
+        } else {
+            let remedy = match nearest(word, &names) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("use {}", quoted_list(&names)),
+            };
+            self.note(ProblemKind::BadValue, "not a value of this key", Some(remedy));
+        }
+        None
     }
 
     /// A number above 0 and up to 1; a whole 1 counts.
@@ -190,6 +219,11 @@ impl<'d> Value<'d> {
         matches!(self.value, DeValue::Table(_))
     }
 
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
     /// Whether the value is this very text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         matches!(self.value, DeValue::String(value) if value == text)
@@ -205,5 +239,14 @@ fn type_name(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date or time without quotes",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a section",
+    }
+}
+
+/// `"a"`, `"b"` or `"c"`.
+fn quoted_list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.join(""),
     }
 }

@@ -3,6 +3,8 @@
 //! Architecture invariant: pure and total. An event is a fact; it is never refused here, and one
 //! that names something unknown changes nothing (`invariants` and `journal verify` find those).
 
+use std::sync::Arc;
+
 use super::archive::{archived, history_dropped};
 use super::channel::{ChannelState, SlotRecord, UsedTopic};
 use super::event::Event;
@@ -44,7 +46,8 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
         Event::TrendDetected { workflow, profile, title, .. } => {
             let (title, profile) = (title.clone(), profile.clone());
             let key = profile.key.clone();
-            state.topics.insert(key, UsedTopic { title, profile, workflow: *workflow, at });
+            let used = UsedTopic { title, profile, workflow: *workflow, at };
+            state.topics.insert(key, Arc::new(used));
         }
         Event::ContentReady { workflow, title, sentences } => {
             state.sentences.extend(sentences);

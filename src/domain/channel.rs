@@ -1,6 +1,7 @@
 //! One channel: what its owner wants it to be, and what has happened in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -99,8 +100,8 @@ pub struct ChannelState {
     pub parked: Option<String>,
     /// Its workflows.
     pub workflows: BTreeMap<WorkflowId, Workflow>,
-    /// Topics that were used, by key.
-    pub topics: BTreeMap<String, UsedTopic>,
+    /// Topics that were used, by key; shared with the jobs that must not tell them again.
+    pub topics: BTreeMap<String, Arc<UsedTopic>>,
     /// Fingerprints of source sentences that were used.
     pub sentences: BTreeSet<u64>,
     /// Slots up to and including this time are decided or none of its business; `None` before its

@@ -2,6 +2,7 @@
 //! simulation after every event, and by `debug_assert!` in the channel's actor.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::channel::{ChannelState, SlotRecord, UsedTopic};
 use super::ids::WorkflowId;
@@ -102,7 +103,7 @@ fn check_limbo(
 fn check_topics(state: &ChannelState, found: &mut Vec<Violation>) {
     let sealed: BTreeSet<WorkflowId> =
         state.history.values().flat_map(|month| &month.workflows).copied().collect();
-    let is_unknown = |used: &&UsedTopic| {
+    let is_unknown = |used: &&Arc<UsedTopic>| {
         !state.workflows.contains_key(&used.workflow) && !sealed.contains(&used.workflow)
     };
     let unknown = state.topics.values().filter(is_unknown).count() as u64;

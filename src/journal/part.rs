@@ -8,6 +8,7 @@
 //! (D7). Variants are only ever added at the end: checkpoints hold their numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub enum Part {
     /// One workflow.
     Workflow(ChannelId, Box<Workflow>),
     /// One used topic, by its key.
-    Topic(ChannelId, String, Box<UsedTopic>),
+    Topic(ChannelId, String, Arc<UsedTopic>),
     /// The fingerprints of used sentences whose highest byte is the given one, in order.
     Sentences(ChannelId, u8, Vec<u64>),
     /// What became of the channel's slots.
@@ -109,9 +110,7 @@ impl Changed {
         }
         for (channel, key) in &self.topics {
             let topic = channels.get(channel).and_then(|state| state.topics.get(key));
-            parts.extend(
-                topic.map(|topic| Part::Topic(*channel, key.clone(), Box::new(topic.clone()))),
-            );
+            parts.extend(topic.map(|topic| Part::Topic(*channel, key.clone(), Arc::clone(topic))));
         }
         for (channel, bucket) in &self.sentences {
             parts.extend(channels.get(channel).map(|state| sentences(*channel, state, *bucket)));
@@ -155,9 +154,7 @@ pub fn parts_of(channel: ChannelId, state: &ChannelState) -> Vec<Part> {
     let workflows = state.workflows.values();
     parts.extend(workflows.map(|workflow| Part::Workflow(channel, Box::new(workflow.clone()))));
     let topics = state.topics.iter();
-    parts.extend(
-        topics.map(|(key, topic)| Part::Topic(channel, key.clone(), Box::new(topic.clone()))),
-    );
+    parts.extend(topics.map(|(key, topic)| Part::Topic(channel, key.clone(), Arc::clone(topic))));
     let buckets: BTreeSet<u8> = state.sentences.iter().map(|print| bucket_of(*print)).collect();
     parts.extend(buckets.into_iter().map(|bucket| sentences(channel, state, bucket)));
     if !state.slots.is_empty() {
@@ -189,7 +186,7 @@ pub fn put_together(channels: &mut BTreeMap<ChannelId, ChannelState>, part: Part
             channels.entry(channel).or_default().workflows.insert(workflow.id, *workflow);
         }
         Part::Topic(channel, key, topic) => {
-            channels.entry(channel).or_default().topics.insert(key, *topic);
+            channels.entry(channel).or_default().topics.insert(key, topic);
         }
         Part::Sentences(channel, _, prints) => {
             channels.entry(channel).or_default().sentences.extend(prints);

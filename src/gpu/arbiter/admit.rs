@@ -48,7 +48,7 @@ impl Arbiter {
             return Err(Refusal::UnknownDevice(device));
         }
         let weights = need.memory.shared().map_or(0, |_| model.weights_bytes);
-        let asked = weights.checked_add(need.memory.own_bytes()).unwrap_or(u64::MAX);
+        let asked = weights.saturating_add(need.memory.own_bytes());
         if asked == 0 {
             return Err(Refusal::Nothing);
         }

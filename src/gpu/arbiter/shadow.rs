@@ -84,11 +84,10 @@ impl Arbiter {
     fn model_ready(&self, book: &DeviceBook, booking: &Booking) -> u64 {
         let mut at_ms = self.now_ms;
         let resident = booking.kind.and_then(|kind| book.resident(kind));
-        match resident.map(|found| found.state) {
-            Some(ModelState::Draining { until_ms } | ModelState::Failed { until_ms }) => {
-                at_ms = at_ms.max(until_ms);
-            }
-            _ => {}
+        if let Some(ModelState::Draining { until_ms } | ModelState::Failed { until_ms }) =
+            resident.map(|found| found.state)
+        {
+            at_ms = at_ms.max(until_ms);
         }
         if booking.load_end_ms > booking.start_ms
             && let Some(ModelState::Loading { until_ms, .. }) =
