@@ -1,10 +1,13 @@
-//! What the broker's policy costs: turns of request, grant and release with a thousand waiting.
+//! What the broker costs: turns of request, grant and release of the policy with a thousand waiting,
+//! and the way through the actor under load.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
-#![expect(missing_docs, reason = "criterion makes the main function")]
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
+use tokio::time::Instant;
 use uuid::Uuid;
 use ytempire::domain::ids::ChannelId;
 use ytempire::domain::workflow::Priority;
@@ -12,6 +15,15 @@ use ytempire::gpu::arbiter::{
     Arbiter, DeviceSpec, Event, Grant, HostAmounts, KindId, Limits, ModelSpec, OwnerId, Pool,
     Request, RequestId, Setup,
 };
+use ytempire::gpu::broker::{BrokerParts, broker_spec};
+use ytempire::gpu::driver::{DriverDevice, Simulated};
+use ytempire::gpu::lease::{Broker, GpuWish, Need};
+use ytempire::supervision::environment::Environment;
+use ytempire::supervision::handle::Handle;
+use ytempire::supervision::observe::Registry;
+use ytempire::supervision::path::{ActorPath, ChildId};
+use ytempire::supervision::spec::SupervisorSpec;
+use ytempire::supervision::tree::{SupervisorHandle, Tree};
 
 const GIB: u64 = 1 << 30;
 const WAITING: usize = 1_000;
@@ -106,5 +118,101 @@ fn turning(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, turning);
-criterion_main!(benches);
+/// Clients at once, and how often each asks: 5,000 requests a second together.
+const CLIENTS: u64 = 100;
+const PACE: Duration = Duration::from_millis(20);
+const LASTS: Duration = Duration::from_secs(10);
+
+/// A broker in a tree of its own, with a simulated card that has room for everybody.
+async fn running() -> (Broker, Tree) {
+    let registry = Arc::new(Registry::new());
+    let environment = Environment::new(Arc::clone(&registry), Arc::new(|| 0), 8);
+    let root = SupervisorHandle::new(&registry, &ActorPath::root());
+    let path = ActorPath::root().child(&ChildId::from("gpu"));
+    let broker = Broker::new(Handle::new(&registry, &path));
+    let device = DriverDevice { name: "card".to_owned(), memory_bytes: 1_000 * GIB };
+    let parts = BrokerParts {
+        setup: Setup { devices: vec![DeviceSpec::new("card", device.memory_bytes)], ..setup(0) },
+        driver: Arc::new(Simulated::new(vec![device], Duration::ZERO)),
+        read_every: Duration::from_secs(5),
+        ticks: Arc::new(drop),
+    };
+    let child = broker.clone();
+    let spec = SupervisorSpec::new(move || vec![broker_spec(child.handle(), parts.clone())]);
+    let tree = Tree::start(&environment, &root, spec).await.expect("it starts");
+    tree.booted().await.expect("it runs");
+    (broker, tree)
+}
+
+/// Asks at an even pace, and tells how long each grant took.
+async fn client(broker: Broker, number: u64, until: Instant) -> Vec<Duration> {
+    let mut took = Vec::new();
+    let kinds = ["llama_70b", "stable_diffusion", "tts", "video_processing"];
+    let mut ticks = tokio::time::interval(PACE);
+    tokio::time::sleep(PACE.mul_f64(number as f64 / CLIENTS as f64)).await;
+    while Instant::now() < until {
+        ticks.tick().await;
+        let kind = kinds[usize::try_from(number % 4).unwrap_or(0)].to_owned();
+        let wish = GpuWish::Model { kind, activation: GIB };
+        let need = Need::of_gpu(wish).held_at_most(Duration::from_secs(60));
+        let channel = ChannelId(Uuid::from_u128(u128::from(number)));
+        let asked = Instant::now();
+        let lease = broker.acquire(need, channel, Priority::default()).await.expect("granted");
+        took.push(asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        drop(lease);
+    }
+    took
+}
+
+/// Prints how long messages and grants take with a hundred clients.
+fn under_load() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (broker, tree) = running().await;
+        let until = Instant::now() + LASTS;
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| tokio::spawn(client(broker.clone(), number, until)))
+            .collect();
+        let mut took: Vec<Duration> = Vec::new();
+        for one in clients {
+            took.extend(one.await.expect("it ends"));
+        }
+        took.sort_unstable();
+        let at = |share: f64| took[((took.len() as f64 - 1.0) * share) as usize];
+        println!(
+            "broker, {CLIENTS} clients, {:.0} requests a second: request to grant p50 {:?}, p99 \
+             {:?}, longest {:?}",
+            took.len() as f64 / LASTS.as_secs_f64(),
+            at(0.5),
+            at(0.99),
+            at(1.0),
+        );
+        let stats = broker.handle().entry().stats().view(tokio::time::Instant::now());
+        let counts = stats.run_us_log2;
+        let handled: u64 = counts.iter().sum();
+        let mut seen = 0;
+        for (bucket, count) in counts.iter().enumerate() {
+            seen += count;
+            if seen * 100 >= handled * 99 {
+                println!("broker, {handled} messages: 99 % handled within {} us", 1_u64 << bucket);
+                break;
+            }
+        }
+        tree.shutdown(Duration::from_secs(5)).await;
+    });
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    turning(&mut criterion);
+    criterion.final_summary();
+    // A look at the names of the benches only is not a run.
+    if !std::env::args().any(|argument| argument == "--list" || argument == "--test") {
+        under_load();
+    }
+}

@@ -14,7 +14,8 @@ use super::journal_keeper::{JournalKeeper, KeeperMsg};
 use super::sources::Sources;
 use super::upkeep::{Upkeep, UpkeepMsg, UpkeepParts};
 use crate::domain::ids::ChannelName;
-use crate::gpu::broker::{BrokerMsg, HostSlots, broker_spec};
+use crate::gpu::broker::{BrokerParts, broker_spec};
+use crate::gpu::lease::Broker;
 use crate::journal::queue::JournalHandle;
 use crate::supervision::environment::Environment;
 use crate::supervision::handle::Handle;
@@ -37,7 +38,7 @@ pub struct Empire {
     /// The supervisor of the channels.
     pub channels: SupervisorHandle,
     /// The broker.
-    pub broker: Handle<BrokerMsg>,
+    pub broker: Broker,
     /// The upkeep.
     pub upkeep: Handle<UpkeepMsg>,
     keeper: Handle<KeeperMsg>,
@@ -49,8 +50,8 @@ pub struct Empire {
 pub struct EmpireParts {
     /// The way to the journal.
     pub journal: JournalHandle,
-    /// How many host slots there are.
-    pub slots: HostSlots,
+    /// What the broker shares out.
+    pub broker: BrokerParts,
     /// Children between journal and broker: the feed.
     pub feed: Arc<dyn Fn() -> ChildSpec + Send + Sync>,
     /// The last child, if there is one: the API.
@@ -73,7 +74,7 @@ impl Empire {
         Self {
             root: SupervisorHandle::new(registry, &root),
             channels: SupervisorHandle::new(registry, &path("channels")),
-            broker: Handle::new(registry, &path("gpu")),
+            broker: Broker::new(Handle::new(registry, &path("gpu"))),
             upkeep: Handle::new(registry, &path("upkeep")),
             keeper: Handle::new(registry, &path("journal")),
             environment: environment.clone(),
@@ -100,7 +101,7 @@ impl Empire {
             let mut children = vec![
                 empire.journal_spec(&parts.journal),
                 (parts.feed)(),
-                broker_spec(&empire.broker, parts.slots),
+                broker_spec(empire.broker.handle(), parts.broker.clone()),
             ];
             children.extend(parts.sources.as_ref().map(Sources::spec));
             children.push(empire.channels_spec(&parts.channels));

@@ -1,7 +1,6 @@
 //! The narration stage: has the script spoken.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -15,7 +14,7 @@ use crate::domain::failure::Failure;
 use crate::domain::script::Script;
 use crate::domain::stage::StageName;
 use crate::gpu::arbiter::Pool;
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::job::JobControl;
 use crate::ports::voice::Voice;
 
@@ -48,7 +47,7 @@ impl StageWork for Narrator {
     }
 
     fn need(&self) -> Option<Need> {
-        Some(Need { pool: Pool::Light, slots: 1, max_hold: Duration::ZERO })
+        Some(Need::slots(Pool::Light, 1))
     }
 
     fn settings(&self, _job: &StageJob, tools: &StageTools) -> String {

@@ -1,7 +1,6 @@
 //! The render stage: has pictures made, composes the programme, and has it rendered.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -24,7 +23,7 @@ use crate::domain::script::Script;
 use crate::domain::stage::StageName;
 use crate::domain::timeline::{CaptionStyle, Music, Timeline};
 use crate::gpu::arbiter::Pool;
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::job::JobControl;
 use crate::ports::picture::{ImageModel, PictureBrief, Pictures};
 use crate::ports::video::{Card, MusicBrief, RenderOrder, RenderSummary, VideoRenderer};
@@ -184,7 +183,7 @@ impl StageWork for Renderer {
     }
 
     fn need(&self) -> Option<Need> {
-        Some(Need { pool: Pool::Render, slots: 1, max_hold: Duration::ZERO })
+        Some(Need::slots(Pool::Render, 1))
     }
 
     fn settings(&self, _job: &StageJob, tools: &StageTools) -> String {

@@ -15,7 +15,7 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::script::{Script, SentenceKind};
 use crate::domain::stage::StageName;
 use crate::domain::trend::Topic;
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::job::JobControl;
 use crate::ports::text::{ScriptBrief, TextModel};
 

@@ -15,7 +15,7 @@ use crate::domain::artifact::Digest;
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
 use crate::gpu::arbiter::Refusal;
-use crate::gpu::broker::{Lease, LeaseError, Need, acquire};
+use crate::gpu::lease::{Lease, LeaseError, Need};
 use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
 use crate::telemetry::tick::Tick;
@@ -101,11 +101,11 @@ async fn lease_from_broker(
     job: &StageJob,
 ) -> Result<Lease, Refusal> {
     loop {
-        let asked = tools.broker.incarnation().unwrap_or_default();
-        match acquire(&tools.broker, need, tools.profile.id, job.priority).await {
+        let asked = tools.broker.life();
+        match tools.broker.acquire(need.clone(), tools.profile.id, job.priority).await {
             Ok(lease) => return Ok(lease),
             Err(LeaseError::Refused(refusal)) => return Err(refusal),
-            Err(LeaseError::BrokerGone) => drop(tools.broker.running_after(asked).await),
+            Err(LeaseError::BrokerGone) => tools.broker.next_life(asked).await,
         }
     }
 }

@@ -12,12 +12,11 @@ use crate::domain::channel::ChannelProfile;
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
 use crate::domain::stage::StageName;
-use crate::gpu::broker::{BrokerMsg, Need};
+use crate::gpu::lease::{Broker, Need};
 use crate::ports::artifacts::ArtifactStore;
 use crate::ports::clock::Clock;
 use crate::ports::execution_log::ExecutionLog;
 use crate::ports::job::JobControl;
-use crate::supervision::handle::Handle;
 use crate::telemetry::tick::TickSink;
 
 /// What every stage may use.
@@ -30,7 +29,7 @@ pub struct StageTools {
     /// Outputs of stages.
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Who grants leases.
-    pub broker: Handle<BrokerMsg>,
+    pub broker: Broker,
     /// Takes ticks.
     pub ticks: TickSink,
     /// Where executions are noted, if they are.

@@ -20,7 +20,7 @@ use crate::domain::command::{Finding, StageSuccess};
 use crate::domain::failure::Failure;
 use crate::domain::stage::StageName;
 use crate::domain::trend::{Story, TopicProfile};
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::embedder::Embedder;
 use crate::ports::job::JobControl;
 use crate::ports::trends::TrendSource;

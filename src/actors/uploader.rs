@@ -26,7 +26,7 @@ use crate::domain::script::Script;
 use crate::domain::stage::StageName;
 use crate::domain::timeline::Timeline;
 use crate::domain::trend::Topic;
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
 use crate::ports::platform::{FileContent, Release, VideoPlatform};

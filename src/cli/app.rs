@@ -10,6 +10,7 @@ use super::channel_cmd::{self, ChannelArgs};
 use super::config_cmd::{self, ConfigArgs};
 use super::demo::{self, DemoArgs};
 use super::doctor::{self, DoctorArgs};
+use super::gpu_cmd::{self, GpuArgs};
 use super::journal_cmd::{self, JournalArgs};
 use super::options::CommonOptions;
 use super::output::{CliError, Exit, Output};
@@ -49,6 +50,7 @@ enum Command {
     Render(RenderArgs),
     Journal(JournalArgs),
     Simulate(SimulateArgs),
+    Gpu(GpuArgs),
     Config(ConfigArgs),
     Doctor(DoctorArgs),
 }
@@ -115,6 +117,7 @@ fn carry_out(app: App) -> ExitCode {
             Err(error) => output.fail(&error),
         },
         Command::Journal(args) => output.finish(journal_cmd::run(&args, &common)),
+        Command::Gpu(args) => output.finish(gpu_cmd::run(&args, &common)),
         Command::Simulate(args) => output.finish(simulate_cmd::run(&args, &common)),
         Command::Config(args) => {
             let is_set = |name: &str| std::env::var_os(name).is_some();

@@ -217,6 +217,7 @@ impl Node {
             hub: hub.clone(),
             journal: journal.clone(),
             journal_folder: self::journal_folder(folder.root()),
+            broker: empire.broker.clone(),
             registry: Arc::clone(&registry),
             channels: roster.directory.clone(),
             archive: Archive::new(folder.root()),
@@ -239,7 +240,7 @@ impl Node {
         ));
         let spec = empire.spec(EmpireParts {
             journal: journal.clone(),
-            slots: settings.slots,
+            broker: settings.share.broker(hub.tick_sink()),
             feed: feed_spec(&registry, &fold, &hub),
             sources: Some(sources.clone()),
             http: Some(Arc::new(move || server.spec(&http_entry))),

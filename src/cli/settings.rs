@@ -1,31 +1,29 @@
 //! From the config's data to what the node is built of.
 
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::output::{CliError, Exit};
+use super::share::Share;
 use crate::actors::renderer::VideoSettings;
 use crate::adapters::offline::renderer::Encoding;
 use crate::config::Config;
 use crate::config::channel::{self as config, Aspect as ConfigAspect, ChannelConfig};
 use crate::config::pipeline::StagePolicyConfig;
-use crate::config::render::CountOrAuto;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::retention::RetentionRules;
 use crate::domain::retry::{Policies, RetryPolicy, StagePolicy};
 use crate::domain::schedule::{MissedSlots, Schedule};
-use crate::gpu::broker::HostSlots;
 use crate::journal::open::OpenError;
 
 /// What a node is built with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeSettings {
-    /// Host slots.
-    pub slots: HostSlots,
+    /// What of the machine is shared out.
+    pub share: Share,
     /// How videos look.
     pub video: VideoSettings,
     /// How they are encoded.
@@ -44,8 +42,6 @@ pub struct NodeSettings {
     pub token: Option<String>,
 }
 
-/// Cores that one render uses well.
-const CORES_PER_RENDER: u32 = 4;
 /// A grant must have come within this time.
 const SCHEDULE_TO_START: Duration = Duration::from_secs(24 * 3600);
 
@@ -53,16 +49,7 @@ impl NodeSettings {
     /// What `config` asks for on this machine.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let cores = u32::try_from(cores).unwrap_or(1);
-        let render = match config.host.render_slots {
-            CountOrAuto::Auto => (cores / CORES_PER_RENDER).max(1),
-            CountOrAuto::Count(count) => count,
-        };
-        let threads = match config.render.threads {
-            CountOrAuto::Auto => (cores / render).max(1),
-            CountOrAuto::Count(count) => count,
-        };
+        let share = Share::of(config);
         let stage = |stage: &StagePolicyConfig| StagePolicy {
             retry: RetryPolicy { max_retries: stage.max_retries, base: stage.backoff_base },
             soft_limit: stage.soft_limit,
@@ -71,13 +58,13 @@ impl NodeSettings {
         };
         let pipeline = &config.pipeline;
         Self {
-            slots: HostSlots { render, light: cores },
             video: VideoSettings {
                 width: config.render.width,
                 height: config.render.height,
                 fps: config.render.fps,
-                threads,
+                threads: share.threads,
             },
+            share,
             encoding: Encoding { preset: config.render.preset.clone(), crf: config.render.crf },
             policies: Policies::new([
                 stage(&pipeline.trend),

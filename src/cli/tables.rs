@@ -222,6 +222,89 @@ pub fn simulation(report: &Value) -> String {
     format!("simulated, not measured:\n{policies}\n{kinds}")
 }
 
+/// The broker's books: devices, pools and who holds what.
+#[must_use]
+pub fn gpu(view: &Value) -> String {
+    let bytes = |value: &Value, name: &str| {
+        let bytes = value.get(name).and_then(Value::as_u64);
+        bytes.map(|bytes| format!("{} MiB", bytes >> 20)).unwrap_or_default()
+    };
+    let mut told = Vec::new();
+    let mut devices =
+        table(&["device", "memory", "may be leased", "in use", "others use", "busy", "degrees"]);
+    let readings: Vec<&Value> = items(view, "readings").collect();
+    for (index, device) in items(view, "devices").enumerate() {
+        let reading = readings.get(index).copied().unwrap_or(&Value::Null);
+        let percent = text(reading, "utilisation_percent");
+        devices.add_row([
+            text(device, "name"),
+            bytes(device, "total_bytes"),
+            bytes(device, "budget_bytes"),
+            bytes(device, "used_bytes"),
+            bytes(device, "foreign_bytes"),
+            if percent.is_empty() { percent } else { format!("{percent} %") },
+            text(reading, "temperature_c"),
+        ]);
+    }
+    match items(view, "devices").count() {
+        0 => told.push("no GPU: every stage uses the processor".to_owned()),
+        _ => told.push(devices.to_string()),
+    }
+    let mut pools = table(&["of the host", "there are", "held", "wait for it"]);
+    for pool in items(view, "pools") {
+        let is_memory = text(pool, "pool").ends_with("memory");
+        let amount = |name: &str| if is_memory { bytes(pool, name) } else { text(pool, name) };
+        pools.add_row([
+            text(pool, "pool"),
+            amount("capacity"),
+            amount("used"),
+            text(pool, "waiting"),
+        ]);
+    }
+    told.push(pools.to_string());
+    let mut held = table(&["lease", "channel", "device", "bytes", "of the host", "held s"]);
+    for lease in items(view, "held") {
+        let host = items(lease, "host")
+            .map(|share| format!("{} {}", text(share, "amount"), text(share, "pool")));
+        let seconds = lease.get("held_ms").and_then(Value::as_u64).unwrap_or(0) / 1_000;
+        held.add_row([
+            text(lease, "lease"),
+            text(lease, "channel"),
+            text(lease, "device"),
+            bytes(lease, "bytes"),
+            host.collect::<Vec<_>>().join(", "),
+            seconds.to_string(),
+        ]);
+    }
+    if items(view, "held").count() > 0 {
+        told.push(held.to_string());
+    }
+    told.join("\n")
+}
+
+/// What the self-test of the GPUs found.
+#[must_use]
+pub fn selftest(report: &Value) -> String {
+    let cards = items(report, "cards").map(|card| {
+        let mut table = table(&["check", "", "what was seen"]);
+        for check in items(card, "checks") {
+            let passed = check.get("passed").and_then(Value::as_bool) == Some(true);
+            let word = if passed { "ok" } else { "FAILED" };
+            table.add_row([text(check, "name"), word.to_owned(), text(check, "detail")]);
+        }
+        let mib = |name: &str| card.get(name).and_then(Value::as_u64).unwrap_or(0) >> 20;
+        format!(
+            "gpu {}: {}, compute {}, {} MiB, of which {} MiB may be leased\n{table}",
+            text(card, "ordinal"),
+            text(card, "name"),
+            text(card, "compute"),
+            mib("memory_bytes"),
+            mib("budget_bytes"),
+        )
+    });
+    cards.collect::<Vec<_>>().join("\n")
+}
+
 fn members<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
     value.get(name).and_then(Value::as_object).into_iter().flatten()
 }

@@ -51,7 +51,7 @@ pub use request::{
     DeviceChoice, DeviceId, Epoch, GpuMemory, GpuNeed, HostAmounts, KindId, LeaseId, OwnerId, Pool,
     Request, RequestId,
 };
-pub use view::{DeviceView, ModelView, ReservationView, View};
+pub use view::{DeviceView, HolderView, ModelView, ReservationView, View};
 
 /// The books of one node.
 #[derive(Debug, Clone)]

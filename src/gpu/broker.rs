@@ -1,6 +1,12 @@
 //! The GpuBroker: the one actor of a node that grants leases, as the arbiter decides.
 //!
-//! Without a GPU it grants host slots. It is cast-only: a request carries where its answer goes.
+//! It arbitrates what is scarce, devices and host alike; without a GPU it grants host slots and
+//! memory. It is cast-only: a request carries where its answer goes. Loading a model, reading a device
+//! and waiting are done beside it, so a message is handled in microseconds.
+//!
+//! A broker that is restarted begins with empty books and greater names for leases: all that an
+//! earlier life granted was revoked when it ended, and what its holders still use is seen as the use
+//! of others until it is gone.
 //!
 //! Architecture invariant: a lease frees what it holds exactly once, whatever becomes of its holder,
 //! and a lease of an earlier life of the broker frees nothing of a later one.
@@ -10,133 +16,91 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::arbiter::{
-    Arbiter, Epoch, Event, Grant, LeaseId, Limits, OwnerId, Pool, PoolUse, Refusal, Request,
-    RequestId, Setup, View,
+    Arbiter, DeviceChoice, DeviceId, Event, GpuMemory, GpuNeed, Grant, KindId, LeaseId, OwnerId,
+    Pool, PoolUse, Refusal, Request, RequestId, Setup,
 };
+use super::driver::{GpuDriver, NoGpu, Reading};
+use super::lease::{BrokerMsg, GpuWish, Held, Lease, LeaseReply, Need};
+use super::view::{BrokerView, DeviceReading, HostShare, LeaseView};
 use crate::domain::ids::ChannelId;
 use crate::domain::workflow::Priority;
-use crate::supervision::envelope::{Envelope, Kind, Trace};
+use crate::supervision::envelope::{Envelope, Trace};
 use crate::supervision::handle::Handle;
 use crate::supervision::path::Incarnation;
+use crate::supervision::spec::ChildSpec;
+use crate::telemetry::tick::{LeaseNews, Tick, TickSink};
 
-/// What a holder needs, all in one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
-    /// From which pool.
-    pub pool: Pool,
-    /// How many slots.
-    pub slots: u32,
-    /// How long it is held at the most.
-    pub max_hold: Duration,
+/// The kind that stands for every kind without a name in the config.
+pub const OTHER_KINDS: &str = "others";
+
+/// What the broker is made of.
+#[derive(Clone)]
+pub struct BrokerParts {
+    /// What there is to share out.
+    pub setup: Setup,
+    /// The devices.
+    pub driver: Arc<dyn GpuDriver>,
+    /// How often the devices are read.
+    pub read_every: Duration,
+    /// Who is told of leases.
+    pub ticks: TickSink,
 }
 
-/// Where the answer to a request goes.
-pub type LeaseReply = oneshot::Sender<Result<Lease, Refusal>>;
-
-/// What the broker is told.
-#[derive(Debug)]
-pub enum BrokerMsg {
-    /// Somebody needs something.
-    Request {
-        /// What.
-        need: Need,
-        /// For which channel.
-        channel: ChannelId,
-        /// How urgently.
-        priority: Priority,
-        /// Where the lease goes.
-        reply: LeaseReply,
-    },
-    /// A lease was given back.
-    Release {
-        /// Whose.
-        owner: OwnerId,
-        /// Which.
-        lease: LeaseId,
-        /// Its fencing token.
-        epoch: Epoch,
-    },
-    /// Time alone may have changed something: a lease expired, or somebody waited long enough.
-    Wake,
-}
-
-impl Kind for BrokerMsg {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Request { .. } => "request",
-            Self::Release { .. } => "release",
-            Self::Wake => "wake",
+impl BrokerParts {
+    /// A machine without a GPU: so many slots for rendering and for light work.
+    #[must_use]
+    pub fn host_only(render_slots: u32, light_slots: u32, ticks: TickSink) -> Self {
+        Self {
+            setup: Setup::host_only(render_slots, light_slots),
+            driver: Arc::new(NoGpu),
+            read_every: Duration::from_secs(5),
+            ticks,
         }
     }
 }
 
-/// The right to use what was asked for. Dropping it gives it back.
-#[derive(Debug)]
-pub struct Lease {
-    /// Fires when the lease is revoked: its time is up, or the broker died.
-    pub revoked: CancellationToken,
-    owner: OwnerId,
-    lease: LeaseId,
-    epoch: Epoch,
-    broker: Handle<BrokerMsg>,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let release =
-            BrokerMsg::Release { owner: self.owner, lease: self.lease, epoch: self.epoch };
-        // A broker that is not running has lost its books, and with them this lease.
-        let _ = self.broker.cast(Trace::default(), release);
-    }
-}
-
-/// How many slots there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostSlots {
-    /// For rendering.
-    pub render: u32,
-    /// For light work.
-    pub light: u32,
-}
-
 /// The broker.
-#[derive(Debug)]
 pub struct GpuBroker {
     handle: Handle<BrokerMsg>,
-    slots: HostSlots,
+    parts: BrokerParts,
     life: Incarnation,
 }
 
-impl GpuBroker {
-    /// Life `life` of the broker behind `handle`.
-    #[must_use]
-    pub fn new(handle: Handle<BrokerMsg>, slots: HostSlots, life: Incarnation) -> Self {
-        Self { handle, slots, life }
-    }
+/// A request that waits for its answer.
+struct Waiting {
+    reply: LeaseReply,
+    channel: ChannelId,
+    priority: Priority,
+}
+
+/// What is kept of a lease that is held.
+struct Holding {
+    revoked: CancellationToken,
+    yield_soon: CancellationToken,
+    channel: ChannelId,
+    priority: Priority,
 }
 
 /// The broker's books while it lives.
-#[derive(Debug)]
 pub struct Books {
     arbiter: Arbiter,
     began: Instant,
-    next_request: u64,
-    waiting: BTreeMap<RequestId, LeaseReply>,
-    held: BTreeMap<LeaseId, CancellationToken>,
-    alarm: Option<tokio::task::JoinHandle<()>>,
+    waiting: BTreeMap<RequestId, Waiting>,
+    held: BTreeMap<LeaseId, Holding>,
+    readings: Vec<DeviceReading>,
+    alarm: Option<JoinHandle<()>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Drop for Books {
     fn drop(&mut self) {
-        self.held.values().for_each(CancellationToken::cancel);
-        if let Some(alarm) = &self.alarm {
-            alarm.abort();
-        }
+        self.held.values().for_each(|holding| holding.revoked.cancel());
+        self.alarm.iter().chain(&self.reader).for_each(JoinHandle::abort);
     }
 }
 
@@ -152,10 +116,24 @@ impl Books {
         self.arbiter.pool_use(pool)
     }
 
-    /// How everything stands.
-    #[must_use]
-    pub fn view(&self) -> View {
-        self.arbiter.view()
+    /// What a device's driver says becomes the books' knowledge of others' use. A reading that cannot
+    /// be is kept as a problem, and the books stay as they were.
+    fn take_reading(&mut self, now_ms: u64, device: DeviceId, mut reading: Reading) {
+        let ours = self.arbiter.used_bytes(device);
+        let foreign =
+            reading.foreign_bytes.or_else(|| Some(reading.used_bytes?.saturating_sub(ours)));
+        if let Some(foreign) = foreign
+            && let Err(refusal) = self.arbiter.set_foreign_use(now_ms, device, foreign)
+        {
+            reading.problems.push(refusal.to_string());
+        }
+        let by_driver = reading.used_bytes.zip(reading.foreign_bytes);
+        let by_driver = by_driver.map(|(used, foreign)| i128::from(used) - i128::from(foreign));
+        let drift = by_driver.map(|driver| driver - i128::from(ours));
+        let drift_bytes = drift.and_then(|drift| i64::try_from(drift).ok());
+        if let Some(kept) = self.readings.get_mut(usize::from(device.0)) {
+            *kept = DeviceReading { reading, drift_bytes };
+        }
     }
 }
 
@@ -169,18 +147,27 @@ impl Actor for GpuBroker {
         _myself: ActorRef<Self::Msg>,
         (): (),
     ) -> Result<Books, ActorProcessingErr> {
-        Ok(Books {
-            arbiter: Arbiter::new(
-                Setup::host_only(self.slots.render, self.slots.light),
-                // Lives are counted by the supervisor, far from four thousand millions.
-                u32::try_from(self.life.0).unwrap_or(u32::MAX),
-            ),
+        // Lives are counted by the supervisor, far from four thousand millions.
+        let life = u32::try_from(self.life.0).unwrap_or(u32::MAX);
+        let arbiter = Arbiter::new(self.parts.setup.clone(), life);
+        let devices = self.parts.setup.devices.len();
+        let mut books = Books {
+            arbiter,
             began: Instant::now(),
-            next_request: 1,
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
+            readings: vec![DeviceReading::default(); devices],
             alarm: None,
-        })
+            reader: None,
+        };
+        if devices > 0 {
+            // What an earlier life's holders still use must be known before anything is granted.
+            for (device, reading) in read_all(&self.parts.driver, devices).await {
+                books.take_reading(0, device, reading);
+            }
+            books.reader = Some(self.spawn_reader(devices));
+        }
+        Ok(books)
     }
 
     async fn handle(
@@ -191,18 +178,7 @@ impl Actor for GpuBroker {
     ) -> Result<(), ActorProcessingErr> {
         let (_handling, message) = envelope.open();
         let now_ms = books.now_ms();
-        match message {
-            BrokerMsg::Request { need, channel, priority, reply } => {
-                self.request(books, now_ms, need, channel, priority, reply);
-            }
-            BrokerMsg::Release { owner, lease, epoch } => {
-                // A lease that was revoked, or is of an earlier life, frees nothing of this one.
-                if books.arbiter.release(now_ms, owner, lease, epoch).is_ok() {
-                    books.held.remove(&lease);
-                }
-            }
-            BrokerMsg::Wake => books.arbiter.tick(now_ms),
-        }
+        self.take(books, now_ms, message);
         for event in books.arbiter.take_events() {
             self.carry_out(books, &event);
         }
@@ -212,30 +188,121 @@ impl Actor for GpuBroker {
 }
 
 impl GpuBroker {
+    /// Life `life` of the broker behind `handle`.
+    #[must_use]
+    pub fn new(handle: Handle<BrokerMsg>, parts: BrokerParts, life: Incarnation) -> Self {
+        Self { handle, parts, life }
+    }
+
+    fn take(&self, books: &mut Books, now_ms: u64, message: BrokerMsg) {
+        let arbiter = &mut books.arbiter;
+        // What comes too late (a lease that was revoked or is of an earlier life, a load that was
+        // given up) is refused by the arbiter, and there is nobody to be told.
+        match message {
+            BrokerMsg::Request { id, need, channel, priority, reply } => {
+                let waiting = Waiting { reply, channel, priority };
+                self.request(books, now_ms, id, &need, waiting);
+            }
+            BrokerMsg::Cancel(id) => {
+                arbiter.cancel(now_ms, id);
+                books.waiting.remove(&id);
+            }
+            BrokerMsg::Release(Held { owner, lease, epoch }) => {
+                if arbiter.release(now_ms, owner, lease, epoch).is_ok() {
+                    self.forget(books, lease, LeaseNews::Released);
+                }
+            }
+            BrokerMsg::Renew(Held { owner, lease, epoch }) => {
+                let _ = arbiter.renew(now_ms, owner, lease, epoch);
+            }
+            BrokerMsg::OutOfMemory { held, reply } => self.ran_out(books, now_ms, held, reply),
+            BrokerMsg::Loaded { device, kind, outcome } => match outcome {
+                Ok(()) => {
+                    let _ = arbiter.loaded(now_ms, device, kind);
+                }
+                Err(reason) => {
+                    tracing::warn!(device = device.0, reason, "a model could not be loaded");
+                    let _ = arbiter.load_failed(now_ms, device, kind);
+                }
+            },
+            BrokerMsg::Evicted { device, kind } => {
+                let _ = arbiter.evicted(now_ms, device, kind);
+            }
+            BrokerMsg::Read { device, reading } => books.take_reading(now_ms, device, reading),
+            // Whoever asked may be gone.
+            BrokerMsg::Look(reply) => drop(reply.send(self.view(books, now_ms))),
+            BrokerMsg::Wake => arbiter.tick(now_ms),
+        }
+    }
+
     fn request(
         &self,
         books: &mut Books,
         now_ms: u64,
-        need: Need,
-        channel: ChannelId,
-        priority: Priority,
-        reply: LeaseReply,
+        id: RequestId,
+        need: &Need,
+        waiting: Waiting,
     ) {
-        let id = RequestId(books.next_request);
-        books.next_request += 1;
-        let max_hold_ms = u64::try_from(need.max_hold.as_millis()).unwrap_or(u64::MAX);
-        // A longer hold is not refused but revoked then.
-        let max_hold_ms = max_hold_ms.min(Limits::default().max_hold_ms);
-        // Whoever asks holds one lease at a time, so a request is an owner of its own.
-        let request = Request::new(id, OwnerId(id.0), channel, max_hold_ms)
-            .with_host(need.pool, u64::from(need.slots))
-            .with_priority(priority);
-        match books.arbiter.request(now_ms, request) {
-            Ok(()) => {
-                books.waiting.insert(id, reply);
-            }
+        let asked = self.request_of(books, now_ms, id, need, &waiting);
+        match asked.and_then(|request| books.arbiter.request(now_ms, request)) {
+            Ok(()) => drop(books.waiting.insert(id, waiting)),
             // Whoever asked may be gone; then nobody is told.
-            Err(refusal) => drop(reply.send(Err(refusal))),
+            Err(refusal) => drop(waiting.reply.send(Err(refusal))),
+        }
+    }
+
+    fn request_of(
+        &self,
+        books: &Books,
+        now_ms: u64,
+        id: RequestId,
+        need: &Need,
+        waiting: &Waiting,
+    ) -> Result<Request, Refusal> {
+        let limit_ms = self.parts.setup.limits.max_hold_ms;
+        // A longer hold is not refused but taken away then.
+        let max_hold_ms = millis(need.max_hold).min(limit_ms);
+        // Whoever asks holds one lease at a time, so a request is an owner of its own.
+        let mut request = Request::new(id, OwnerId(id.0), waiting.channel, max_hold_ms)
+            .with_priority(waiting.priority);
+        request.host = need.host;
+        request.estimate_ms = need.estimate.map(millis);
+        request.deadline_ms = need.deadline.map(|span| now_ms.saturating_add(millis(span)));
+        request.renew_ms = need.renew.map(millis);
+        if let Some(wish) = &need.gpu {
+            let kind_of = |name: &str| {
+                let kind = books.arbiter.kind(name).or_else(|| books.arbiter.kind(OTHER_KINDS));
+                kind.ok_or(match self.parts.setup.devices.is_empty() {
+                    true => Refusal::NoDevice,
+                    false => Refusal::UnknownKind(KindId(u16::MAX)),
+                })
+            };
+            let memory = match wish {
+                GpuWish::Model { kind, activation } => {
+                    GpuMemory::Shared { kind: kind_of(kind)?, activation: *activation }
+                }
+                GpuWish::Own { kind, bytes } => {
+                    GpuMemory::Own { kind: kind_of(kind)?, bytes: *bytes }
+                }
+            };
+            request.gpu = Some(GpuNeed { memory, device: need.device });
+        } else if need.device != DeviceChoice::Any {
+            return Err(Refusal::Nothing);
+        }
+        Ok(request)
+    }
+
+    fn ran_out(&self, books: &mut Books, now_ms: u64, held: Held, reply: LeaseReply) {
+        let Held { owner, lease, epoch } = held;
+        let known = books.held.get(&lease).map(|holding| (holding.channel, holding.priority));
+        match (books.arbiter.out_of_memory(now_ms, owner, lease, epoch), known) {
+            (Ok(()), Some((channel, priority))) => {
+                self.forget(books, lease, LeaseNews::Released);
+                let waiting = Waiting { reply, channel, priority };
+                books.waiting.insert(RequestId(owner.0), waiting);
+            }
+            (Ok(()), None) => drop(reply.send(Err(Refusal::UnknownLease))),
+            (Err(refusal), _) => drop(reply.send(Err(refusal))),
         }
     }
 
@@ -243,31 +310,93 @@ impl GpuBroker {
         match event {
             Event::Granted(grant) => self.hand_over(books, grant),
             Event::Refused { request, refusal, .. } => {
-                if let Some(reply) = books.waiting.remove(request) {
-                    drop(reply.send(Err(*refusal)));
+                if let Some(waiting) = books.waiting.remove(request) {
+                    drop(waiting.reply.send(Err(*refusal)));
                 }
             }
             Event::Revoked { lease, .. } => {
-                if let Some(revoked) = books.held.remove(lease) {
-                    revoked.cancel();
+                if let Some(holding) = books.held.get(lease) {
+                    holding.revoked.cancel();
+                }
+                self.forget(books, *lease, LeaseNews::Revoked);
+            }
+            Event::AskToYield { lease, .. } => {
+                if let Some(holding) = books.held.get(lease) {
+                    holding.yield_soon.cancel();
                 }
             }
-            // The stage's own soft limit asks its work to finish; without a device there is no
-            // model to load or to remove.
-            Event::AskToYield { .. } | Event::Load { .. } | Event::Evict { .. } => {}
+            Event::Load { device, kind } => self.load(*device, *kind),
+            Event::Evict { device, kind } => self.evict(*device, *kind),
         }
     }
 
     fn hand_over(&self, books: &mut Books, grant: &Grant) {
-        let revoked = CancellationToken::new();
-        books.held.insert(grant.lease, revoked.clone());
-        let broker = self.handle.clone();
-        let (owner, lease, epoch) = (grant.owner, grant.lease, grant.epoch);
-        let lease = Lease { revoked, owner, lease, epoch, broker };
-        if let Some(reply) = books.waiting.remove(&grant.request) {
-            // If nobody waits any more, the lease comes back, is dropped and so released.
-            drop(reply.send(Ok(lease)));
+        let Some(waiting) = books.waiting.remove(&grant.request) else { return };
+        let Waiting { reply, channel, priority } = waiting;
+        let held = Held { owner: grant.owner, lease: grant.lease, epoch: grant.epoch };
+        let place = (grant.device, grant.bytes);
+        let (broker, driver) = (self.handle.clone(), Arc::clone(&self.parts.driver));
+        let lease = Lease::new(held, place, priority, broker, driver);
+        let holding = Holding {
+            revoked: lease.revoked.clone(),
+            yield_soon: lease.yield_soon.clone(),
+            channel,
+            priority,
+        };
+        books.held.insert(grant.lease, holding);
+        (self.parts.ticks)(Tick::Lease {
+            news: LeaseNews::Granted,
+            lease: lease.names().lease.0,
+            channel,
+        });
+        // If nobody waits any more, the lease comes back, is dropped and so released.
+        drop(reply.send(Ok(lease)));
+    }
+
+    fn forget(&self, books: &mut Books, lease: LeaseId, news: LeaseNews) {
+        if let Some(Holding { channel, .. }) = books.held.remove(&lease) {
+            (self.parts.ticks)(Tick::Lease { news, lease: lease.0, channel });
         }
+    }
+
+    fn kind_name(&self, kind: KindId) -> String {
+        let model = self.parts.setup.models.get(usize::from(kind.0));
+        model.map(|model| model.name.clone()).unwrap_or_default()
+    }
+
+    fn load(&self, device: DeviceId, kind: KindId) {
+        let (driver, handle) = (Arc::clone(&self.parts.driver), self.handle.clone());
+        let name = self.kind_name(kind);
+        tokio::spawn(async move {
+            let outcome = driver.load(device, &name).await;
+            // A broker that is not running has forgotten the load.
+            let _ = handle.cast(Trace::default(), BrokerMsg::Loaded { device, kind, outcome });
+        });
+    }
+
+    fn evict(&self, device: DeviceId, kind: KindId) {
+        let (driver, handle) = (Arc::clone(&self.parts.driver), self.handle.clone());
+        let name = self.kind_name(kind);
+        tokio::spawn(async move {
+            driver.evict(device, &name).await;
+            let _ = handle.cast(Trace::default(), BrokerMsg::Evicted { device, kind });
+        });
+    }
+
+    /// Reads the devices again and again, beside the actor: a driver may take its time.
+    fn spawn_reader(&self, devices: usize) -> JoinHandle<()> {
+        let (driver, handle) = (Arc::clone(&self.parts.driver), self.handle.clone());
+        let every = self.parts.read_every.max(Duration::from_millis(100));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                for (device, reading) in read_all(&driver, devices).await {
+                    if handle.cast(Trace::default(), BrokerMsg::Read { device, reading }).is_err() {
+                        return;
+                    }
+                }
+            }
+        })
     }
 
     fn set_alarm(&self, books: &mut Books, now_ms: u64) {
@@ -283,48 +412,53 @@ impl GpuBroker {
             let _ = handle.cast(Trace::default(), BrokerMsg::Wake);
         }));
     }
-}
 
-/// Asks the broker behind `handle`, and waits for the lease.
-///
-/// # Errors
-/// [`LeaseError`] when it is refused, or the broker is not there.
-pub async fn acquire(
-    handle: &Handle<BrokerMsg>,
-    need: Need,
-    channel: ChannelId,
-    priority: Priority,
-) -> Result<Lease, LeaseError> {
-    let (reply, answer) = oneshot::channel();
-    let request = BrokerMsg::Request { need, channel, priority, reply };
-    handle.cast(Trace::default(), request).map_err(|_| LeaseError::BrokerGone)?;
-    match answer.await {
-        Ok(Ok(lease)) => Ok(lease),
-        Ok(Err(refusal)) => Err(LeaseError::Refused(refusal)),
-        Err(_) => Err(LeaseError::BrokerGone),
+    fn view(&self, books: &Books, now_ms: u64) -> BrokerView {
+        let held = books.arbiter.holders().map(|holder| {
+            let shares = Pool::ALL.map(|pool| HostShare { pool, amount: holder.host.get(pool) });
+            LeaseView {
+                lease: holder.lease,
+                channel: holder.channel,
+                device: holder.device,
+                bytes: holder.bytes,
+                host: shares.into_iter().filter(|share| share.amount > 0).collect(),
+                held_ms: now_ms.saturating_sub(holder.granted_ms),
+                expires_in_ms: holder.expires_ms.saturating_sub(now_ms),
+            }
+        });
+        BrokerView {
+            driver: self.parts.driver.name(),
+            life: self.life.0,
+            books: books.arbiter.view(),
+            readings: books.readings.clone(),
+            held: held.collect(),
+        }
     }
 }
 
-/// Why there is no lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum LeaseError {
-    /// It was refused.
-    #[error("the lease was refused: {0}")]
-    Refused(Refusal),
-    /// The broker is not running, or died while the request waited.
-    #[error("the broker is being restarted")]
-    BrokerGone,
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Reads every device on a thread that may block.
+async fn read_all(driver: &Arc<dyn GpuDriver>, devices: usize) -> Vec<(DeviceId, Reading)> {
+    let driver = Arc::clone(driver);
+    let all = tokio::task::spawn_blocking(move || {
+        let count = u16::try_from(devices).unwrap_or(u16::MAX);
+        (0..count).map(|device| (DeviceId(device), driver.read(DeviceId(device)))).collect()
+    });
+    // Without an answer nothing is known anew.
+    all.await.unwrap_or_default()
 }
 
 /// A handle's broker, ready to be put into the tree.
 #[must_use]
-pub fn broker_spec(
-    handle: &Handle<BrokerMsg>,
-    slots: HostSlots,
-) -> crate::supervision::spec::ChildSpec {
+pub fn broker_spec(handle: &Handle<BrokerMsg>, parts: BrokerParts) -> ChildSpec {
     let address = handle.clone();
-    let make = Arc::new(move |epoch| GpuBroker::new(address.clone(), slots, epoch));
-    crate::supervision::spec::ChildSpec::actor(handle, move |context| {
-        (make(context.incarnation), ())
+    ChildSpec::actor(handle, move |context| {
+        (GpuBroker::new(address.clone(), parts.clone(), context.incarnation), ())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,10 @@
 //! Whether the machine has CUDA devices, asked so that a machine without them answers no.
 //!
-//! Why it exists: the driver's library is loaded at run time, and the binding panics where the
-//! library or a symbol is missing. Every first touch of the driver goes through here.
-//!
-//! Architecture invariant: the driver is touched only after its library was found, and inside
-//! `catch_unwind`; nothing here allocates on a device or creates a context.
+//! Architecture invariant: nothing here allocates on a device or creates a context.
 
-use std::panic::catch_unwind;
+use cudarc::driver::{DriverError, result};
 
-use cudarc::driver::{DriverError, result, sys};
+use super::cuda::{CudaFault, touch};
 
 /// A CUDA device as its driver names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +15,8 @@ pub struct GpuDevice {
     pub name: String,
     /// All of its memory, in bytes.
     pub memory_bytes: u64,
+    /// Its UUID, as the management library writes it: `GPU-` and 32 digits in five groups.
+    pub uuid: String,
 }
 
 /// What a look for CUDA devices found.
@@ -37,28 +35,13 @@ pub enum GpuPresence {
 /// Looks for CUDA devices. Never panics, whatever library answers to the driver's name.
 #[must_use]
 pub fn probe() -> GpuPresence {
-    catch_unwind(probe_driver).unwrap_or_else(|_| {
-        GpuPresence::Broken("the driver's library lacks functions that are needed".to_owned())
-    })
-}
-
-fn probe_driver() -> GpuPresence {
-    if !driver_library_is_present() {
-        return GpuPresence::NoDriver;
-    }
-    match list_devices() {
+    match touch(list_devices) {
         Ok(devices) if devices.is_empty() => GpuPresence::NoDevice,
         Ok(devices) => GpuPresence::Devices(devices),
-        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => GpuPresence::NoDevice,
-        Err(error) => GpuPresence::Broken(error.to_string()),
+        Err(CudaFault::NoDriver) => GpuPresence::NoDriver,
+        Err(CudaFault::NoDevice) => GpuPresence::NoDevice,
+        Err(fault) => GpuPresence::Broken(fault.to_string()),
     }
-}
-
-#[allow(unsafe_code, reason = "the binding marks the look for its library unsafe")]
-fn driver_library_is_present() -> bool {
-    // SAFETY: it loads the driver's library and runs its initialisers, which any program that uses
-    // CUDA does; no memory of ours is involved.
-    unsafe { sys::is_culib_present() }
 }
 
 fn list_devices() -> Result<Vec<GpuDevice>, DriverError> {
@@ -72,7 +55,9 @@ fn describe(ordinal: i32) -> Result<GpuDevice, DriverError> {
     // SAFETY: `device` was returned by `device::get`, which is all that is required.
     let memory = unsafe { result::device::total_mem(device) }?;
     let name = result::device::get_name(device)?;
-    Ok(GpuDevice { ordinal, name, memory_bytes: memory as u64 })
+    let uuid = result::device::get_uuid(device)?.bytes.map(|byte| byte.cast_unsigned());
+    let uuid = format!("GPU-{}", uuid::Uuid::from_bytes(uuid));
+    Ok(GpuDevice { ordinal, name, memory_bytes: memory as u64, uuid })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod channels;
 pub mod commands;
 pub mod directory;
 pub mod events;
+mod gpu;
 pub mod guard;
 pub mod health;
 pub mod orchestrator;

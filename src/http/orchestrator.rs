@@ -25,6 +25,7 @@ use crate::domain::source::SourceHealth;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TrendRow;
 use crate::feed::hub::FeedHub;
+use crate::gpu::lease::Broker;
 use crate::journal::fold::Fold;
 use crate::journal::queue::JournalHandle;
 use crate::ports::clock::{Clock, Entropy};
@@ -148,6 +149,8 @@ pub struct Orchestrator {
     pub journal: JournalHandle,
     /// The journal's folder, for events that are not in memory any more.
     pub journal_folder: PathBuf,
+    /// The broker.
+    pub broker: Broker,
     /// Who is in the tree.
     pub registry: Arc<Registry>,
     /// The channels.

@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::replay::{Replay, key_reused};
 use super::routes::{self, Endpoint, Found};
-use super::{analytics, channels, events, health, script, trends, videos, workflows};
+use super::{analytics, channels, events, gpu, health, script, trends, videos, workflows};
 use crate::actors::messages::RequestNote;
 use crate::domain::artifact::Digest;
 use crate::domain::channel::ChannelState;
@@ -223,6 +223,7 @@ async fn carry_out(
         Endpoint::Trends => trends::answer_list(node, &call.query).await,
         Endpoint::Videos => videos::answer_list(node, &call.query),
         Endpoint::Analytics => analytics::answer_list(&call.query),
+        Endpoint::Gpu => gpu::show(node, &call.query).await,
         Endpoint::Events => events::page(node, &call.query).await,
         Endpoint::Health => health::alive(),
         Endpoint::Ready => health::ready(node),

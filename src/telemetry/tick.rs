@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::disk::DiskState;
-use crate::domain::ids::ChannelName;
+use crate::domain::ids::{ChannelId, ChannelName};
 use crate::domain::ticket::Ticket;
 
 /// News without a sequence number.
@@ -27,11 +27,43 @@ pub enum Tick {
         /// What was wrong and what to do.
         message: String,
     },
+    /// A lease of the broker was granted, given back or taken away.
+    Lease {
+        /// What happened.
+        news: LeaseNews,
+        /// The lease's number.
+        lease: u64,
+        /// For which channel it is.
+        channel: ChannelId,
+    },
     /// What the room on the disk means has changed.
     DiskLevel {
         /// How much there is and what it means now.
         state: DiskState,
     },
+}
+
+/// What became of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseNews {
+    /// It was granted.
+    Granted,
+    /// Its holder gave it back.
+    Released,
+    /// It was taken away: held for too long, or its holder was silent.
+    Revoked,
+}
+
+impl LeaseNews {
+    /// The event's type in the feed.
+    #[must_use]
+    pub fn event_type(self) -> &'static str {
+        match self {
+            Self::Granted => "gpu.lease.granted",
+            Self::Released => "gpu.lease.released",
+            Self::Revoked => "gpu.lease.revoked",
+        }
+    }
 }
 
 /// Takes ticks; never blocks.

@@ -226,7 +226,7 @@ fn a_crash_of_the_broker_revokes_its_leases_and_the_work_goes_on() {
     play(1, all_well, async |stage| {
         let video = stage.start(0, "video").await;
         stage.until_at_work(0, video, StageName::Narration).await;
-        stage.node.empire.broker.current().expect("it runs").actor().kill();
+        stage.node.empire.broker.handle().current().expect("it runs").actor().kill();
         let took = stage.until("no work", || stage.universe.at_work() == 0).await;
         assert!(took < Duration::from_secs(1), "revoked after {took:?}");
         stage.until_completed(0, video).await;
@@ -249,7 +249,7 @@ fn a_job_that_waits_for_a_lease_outlives_the_broker() {
         stage.until("both", || renders(0, first) && renders(1, second)).await;
         sleep(Duration::from_secs(5)).await;
         assert_eq!(stage.universe.at_work(), 1);
-        stage.node.empire.broker.current().expect("it runs").actor().kill();
+        stage.node.empire.broker.handle().current().expect("it runs").actor().kill();
         stage.until_completed(0, first).await;
         stage.until_completed(1, second).await;
         assert_eq!(stage.failure_codes(), ["lease_revoked"], "only the holder's attempt failed");

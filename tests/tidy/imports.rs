@@ -93,6 +93,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sled::", &["journal/store"]),
     ("ffmpeg_next", &["media", "cli/doctor", "cli/stage_worker", "cli/render"]),
     ("cudarc", &["gpu/device", "gpu/torch", "gpu/cuda"]),
+    ("nvml_wrapper", &["gpu/nvml"]),
     ("bincode::", &["journal/codec"]),
 ];
 

@@ -215,6 +215,8 @@ impl Display {
                     None => self.tell_part(channel, ticket.stage, *done),
                 }
             }
+            // Leases come and go with the stages, which are shown.
+            Tick::Lease { .. } => {}
             Tick::DiskLevel { state } => self.line(&state.to_string()),
             Tick::SourceProblem { channel, message } => match self.bars.get(channel) {
                 Some(bar) => bar.println(format!("{channel}: {message}")),

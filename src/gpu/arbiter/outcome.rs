@@ -29,6 +29,7 @@ pub struct Grant {
 
 /// Why a lease was taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It was held for as long as it may be.
     Expired,

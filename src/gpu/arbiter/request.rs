@@ -33,6 +33,7 @@ pub struct KindId(pub u16);
 
 /// A part of the host that is shared out: slots, or bytes of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pool {
     /// Rendering: each slot is a share of the cores.
     Render,

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::Arbiter;
 use super::device::ModelState;
 use super::outcome::PoolUse;
-use super::request::{DeviceId, GpuMemory, HostAmounts, Pool, RequestId};
+use super::request::{DeviceId, GpuMemory, HostAmounts, LeaseId, Pool, RequestId};
+use crate::domain::ids::ChannelId;
 
 /// A model on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +46,25 @@ pub struct DeviceView {
     pub leases: usize,
     /// The model kinds.
     pub models: Vec<ModelView>,
+}
+
+/// A lease that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HolderView {
+    /// Which.
+    pub lease: LeaseId,
+    /// For which channel.
+    pub channel: ChannelId,
+    /// On which device, if it needs one.
+    pub device: Option<DeviceId>,
+    /// Bytes of it for this lease alone.
+    pub bytes: u64,
+    /// What it holds of the host.
+    pub host: HostAmounts,
+    /// Since when.
+    pub granted_ms: u64,
+    /// When it is taken away.
+    pub expires_ms: u64,
 }
 
 /// Room that is kept for a waiting request.
@@ -104,6 +124,27 @@ impl Arbiter {
     pub fn busy_bytes(&self, device: DeviceId) -> u64 {
         let book = self.devices.get(usize::from(device.0));
         book.map_or(0, |book| book.given() - book.idle_bytes)
+    }
+
+    /// All bytes of a device that are in use by the books, idle and leaving models included.
+    #[must_use]
+    pub fn used_bytes(&self, device: DeviceId) -> u64 {
+        let book = self.devices.get(usize::from(device.0));
+        book.map_or(0, super::device::DeviceBook::used)
+    }
+
+    /// Who holds a lease, oldest first.
+    pub fn holders(&self) -> impl Iterator<Item = HolderView> {
+        let held = self.leases.iter().filter(|(_, lease)| lease.is_held());
+        held.map(|(id, lease)| HolderView {
+            lease: *id,
+            channel: lease.request.channel,
+            device: lease.device,
+            bytes: lease.bytes,
+            host: lease.request.host,
+            granted_ms: lease.granted_ms,
+            expires_ms: lease.expires_ms,
+        })
     }
 
     /// Everything there is to see.

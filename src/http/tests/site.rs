@@ -32,7 +32,8 @@ use crate::domain::trend::TopicProfile;
 use crate::domain::workflow::Publication;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::FeedHub;
-use crate::gpu::broker::{HostSlots, Need};
+use crate::gpu::broker::BrokerParts;
+use crate::gpu::lease::Need;
 use crate::http::archive::Archive;
 use crate::http::directory::{ChannelDirectory, ChannelEntry};
 use crate::http::orchestrator::Orchestrator;
@@ -263,6 +264,7 @@ impl Site {
             hub: hub.clone(),
             journal: journal.clone(),
             journal_folder,
+            broker: empire.broker.clone(),
             registry: Arc::clone(&registry),
             channels: ChannelDirectory::of(entries),
             archive: Archive::new(folder.path()),
@@ -280,7 +282,7 @@ impl Site {
         let spec = empire.spec(EmpireParts {
             sources: None,
             journal: journal.clone(),
-            slots: HostSlots { render: 1, light: 2 },
+            broker: BrokerParts::host_only(1, 2, hub.tick_sink()),
             feed: feed_spec(&registry, &fold, &hub),
             http: Some(Arc::new(move || server.spec(&entry))),
             channels: parts,

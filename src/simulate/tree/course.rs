@@ -300,7 +300,7 @@ impl Course {
         if self.last_broker_kill_ms.is_some_and(|last| now < last + BROKER_GAP_MS) {
             return;
         }
-        if let Some(broker) = node.empire.broker.current() {
+        if let Some(broker) = node.empire.broker.handle().current() {
             self.last_broker_kill_ms = Some(now);
             universe.fault("broker_killed");
             broker.actor().kill();

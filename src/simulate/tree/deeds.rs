@@ -14,7 +14,7 @@ use crate::domain::failure::{Failure, FailureClass};
 use crate::domain::ids::ChannelName;
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
-use crate::gpu::broker::Need;
+use crate::gpu::lease::Need;
 use crate::ports::job::JobControl;
 
 /// What the work of one attempt is like. Times are milliseconds.

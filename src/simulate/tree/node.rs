@@ -38,7 +38,7 @@ use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
 use crate::feed::actor::FeedActor;
 use crate::feed::hub::{FeedHub, FeedItem};
-use crate::gpu::broker::HostSlots;
+use crate::gpu::broker::BrokerParts;
 use crate::journal::fold::Fold;
 use crate::journal::memory::MemoryLog;
 use crate::journal::open::drive;
@@ -224,7 +224,7 @@ impl SimNode {
         ));
         let spec = empire.spec(EmpireParts {
             journal,
-            slots: HostSlots { render: 1, light: 2 },
+            broker: BrokerParts::host_only(1, 2, hub.tick_sink()),
             feed: feed_spec(&registry, &fold, &hub),
             http: None,
             sources: None,

@@ -198,7 +198,7 @@ impl Course {
         match act {
             Act::KillChannel(index) => kill(&node.channels[index]),
             Act::KillBroker => {
-                if let Some(broker) = node.empire.broker.current() {
+                if let Some(broker) = node.empire.broker.handle().current() {
                     broker.actor().kill();
                 }
             }
