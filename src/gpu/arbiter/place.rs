@@ -134,7 +134,11 @@ impl Arbiter {
     }
 
     fn placement(&self, waiting: &Waiting, fit: Option<Fit>) -> Placement {
-        let ready_ms = fit.map_or(0, |found| found.leaving_ms.saturating_add(found.load_ms));
+        let ready_ms = fit.map_or(0, |found| match found.joins {
+            // The load goes on while others leave.
+            true => found.leaving_ms.max(found.load_ms),
+            false => found.leaving_ms.saturating_add(found.load_ms),
+        });
         let hold_ms = waiting.request.expected_ms();
         Placement {
             device: fit.map(|found| found.device),

@@ -87,6 +87,8 @@ impl Arbiter {
 
     pub(super) fn drop_promise(&mut self, id: RequestId) {
         if let Some(promise) = self.promises.remove(&id) {
+            // The time that was kept for it is free for somebody who was passed over because of it.
+            self.unsettled = true;
             self.alarms.remove(&(promise.alarm_ms, Alarm::Deadline(id)));
         }
     }

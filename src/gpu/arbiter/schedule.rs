@@ -5,7 +5,7 @@ use super::Arbiter;
 use super::device::{DeviceBook, ModelState, Pending};
 use super::limits::Discipline;
 use super::outcome::Event;
-use super::place::{Placement, Verdict};
+use super::place::{Placement, Reservation, Verdict};
 use super::queue::Waiting;
 use super::request::{DeviceId, GpuMemory, KindId, RequestId};
 use super::watchdog::Alarm;
@@ -169,7 +169,7 @@ impl Arbiter {
         let Some(need) = &request.gpu else {
             if !is_kept(None) {
                 let reservation = self.earliest(waiting, None);
-                self.reservations.push(reservation);
+                self.keep(waiting, reservation);
             }
             return;
         };
@@ -180,7 +180,15 @@ impl Arbiter {
         });
         let reservations = free.map(|device| self.earliest(waiting, Some(device)));
         if let Some(soonest) = reservations.min_by_key(|found| found.booking.start_ms) {
-            self.reservations.push(soonest);
+            self.keep(waiting, soonest);
+        }
+    }
+
+    /// Keeps a reservation, unless it would be too late: then nobody is to wait because of it.
+    fn keep(&mut self, waiting: &Waiting, reservation: Reservation) {
+        let due_ms = waiting.request.deadline_ms.unwrap_or(u64::MAX);
+        if reservation.booking.end_ms <= due_ms {
+            self.reservations.push(reservation);
         }
     }
 

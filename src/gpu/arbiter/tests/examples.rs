@@ -76,3 +76,26 @@ fn a_holder_that_never_returns_is_asked_to_yield_and_then_revoked() {
     assert!(asked.is_some() && asked < revoked && revoked < next, "{happened:?}");
     assert!(arbiter.release(first.expires_ms, first.owner, first.lease, first.epoch).is_err());
 }
+
+#[test]
+fn who_was_passed_over_for_a_promise_starts_when_the_promised_one_does() {
+    let mut arbiter = super::arbiter(1);
+    let tts = arbiter.kind("tts").unwrap();
+    let llama = arbiter.kind("llama_70b").unwrap();
+    let ask = |id: u64, hold_s: u64, priority: u8| {
+        Request::new(RequestId(id), OwnerId(id), channel(1), hold_s * 1_000)
+            .with_priority(Priority::new(priority).unwrap())
+    };
+    arbiter.request(0, ask(1, 1, 1).with_model(tts, super::GIB / 2)).unwrap();
+    // Its load takes far longer than it should; the second waits for it with a promise.
+    let promised = ask(2, 85, 1).with_model(tts, super::GIB / 2).with_deadline(198_002);
+    arbiter.request(80_002, promised).unwrap();
+    arbiter.request(80_002, ask(3, 1, 2).with_model(llama, super::GIB / 2)).unwrap();
+    arbiter.tick(88_003);
+    arbiter.take_events();
+    arbiter.loaded(88_003, super::super::DeviceId(0), tts).unwrap();
+    let happened = arbiter.take_events();
+    assert!(happened.contains(&Event::Load { device: super::super::DeviceId(0), kind: llama }));
+    arbiter.look_again();
+    assert_eq!(arbiter.take_events(), []);
+}

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::{
-    Arbiter, DeviceId, Event, Grant, KindId, LeaseId, OwnerId, Pool, Refusal, Request, RequestId,
-    Setup,
+    Arbiter, DeviceId, Event, GpuMemory, Grant, KindId, LeaseId, OwnerId, Pool, Refusal, Request,
+    RequestId, Setup,
 };
 use super::chaos::Broken;
 use super::commands::{Wish, device_choice, fitting_memory};
+use crate::domain::ids::ChannelId;
 
 /// A wish and how long after the one before it is uttered.
 pub(super) type Arrival = (u64, Wish);
@@ -123,11 +124,12 @@ impl Obedient {
     }
 
     fn ask(&mut self, at_ms: u64, request: Request) {
-        // Whoever is more urgent, of another channel or has a deadline may rightly come first.
+        // Whoever is more urgent, whose share is weighed against the first one's, or who has a
+        // deadline may rightly come first.
         let first = self.first.and_then(|(id, _)| self.requests.get(&id));
         if first.is_some_and(|(_, first)| {
             request.priority > first.priority
-                || request.channel != first.channel
+                || share_of(&request) != share_of(first)
                 || request.deadline_ms.is_some()
         }) {
             self.first = None;
@@ -252,4 +254,14 @@ impl Obedient {
         }
         found
     }
+}
+
+/// What a request's share is taken from: its channel's work on the host, with shared models, or with
+/// memory of its own of one kind.
+fn share_of(request: &Request) -> (ChannelId, Option<Option<KindId>>) {
+    let memory = request.gpu.map(|need| match need.memory {
+        GpuMemory::Shared { .. } => None,
+        GpuMemory::Own { kind, .. } => Some(kind),
+    });
+    (request.channel, memory)
 }
