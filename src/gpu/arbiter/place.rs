@@ -124,13 +124,18 @@ impl Arbiter {
         }
     }
 
-    /// Models that must stay: the request's own and those of who has room kept on the device.
+    /// Models that must stay: the request's own, those of who has room kept on the device, and those
+    /// whose promised time comes before they would have left.
     pub(super) fn spared(&self, device: DeviceId, memory: &GpuMemory) -> Vec<KindId> {
         // Beside promises, room is kept with time to load the model again.
         let counts = self.promises.is_empty();
         let kept = self.reservations.iter().filter(|kept| kept.booking.device == Some(device));
         let kinds = kept.filter_map(|kept| kept.booking.kind.filter(|_| counts));
-        kinds.chain(memory.shared()).collect()
+        let soon_ms = self.now_ms.saturating_add(self.limits.drain_ms);
+        let promised = self.promises.values().filter_map(|promise| promise.booking);
+        let promised =
+            promised.filter(|kept| kept.device == Some(device) && kept.start_ms <= soon_ms);
+        kinds.chain(promised.filter_map(|kept| kept.kind)).chain(memory.shared()).collect()
     }
 
     fn placement(&self, waiting: &Waiting, fit: Option<Fit>) -> Placement {

@@ -70,6 +70,8 @@ impl Arbiter {
     fn start(&mut self, waiting: &Waiting, placement: &Placement) {
         let id = waiting.request.id;
         self.queue.remove(id);
+        // Whoever would have been too late by itself may be in time by joining this one's load.
+        self.unsettled |= !self.promises.is_empty();
         self.drop_promise(id);
         let Some(device) = placement.device else {
             let lease = self.book(waiting, None, 0, placement.end_ms);

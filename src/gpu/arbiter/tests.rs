@@ -4,6 +4,7 @@ mod chaos;
 mod commands;
 mod deaths;
 mod examples;
+mod found;
 mod obedient;
 mod properties;
 mod refusals;
