@@ -1,13 +1,26 @@
 # Thin: every target is a plain cargo command after scripts/setup has installed what is missing.
 CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo),cargo)
 
-.PHONY: demo test check bench docs setup
+.PHONY: demo test check bench docs setup torch test-torch models
 
 # Builds the program and makes one video for each of two sample channels, offline.
 demo: setup
 	@scripts/announce
 	$(CARGO) build --release --locked
 	target/release/ytempire demo
+
+# libtorch, for the feature `torch`.
+torch: setup
+	@scripts/torch
+
+# The tests of the feature `torch`; with the weights of `make models` they also check those.
+test-torch: torch
+	LIBTORCH=$(CURDIR)/target/torch/link LD_LIBRARY_PATH=$(CURDIR)/target/torch/link/lib \
+	  $(CARGO) test --locked --features torch --test torch
+
+# The weights of the sentence model; they are not part of the repository.
+models:
+	@scripts/models
 
 # All tests.
 test: setup-tests feed-corpus

@@ -12,4 +12,6 @@ pub mod driver;
 pub mod lease;
 pub mod nvml;
 pub mod selftest;
+#[cfg(feature = "torch")]
+pub mod torch;
 pub mod view;

@@ -136,6 +136,13 @@ impl CardStream {
         touch(|| self.stream.wait(&mark.0))
     }
 
+    /// The driver's handle of it, for libraries that take one. It is valid as long as this stream.
+    #[cfg(feature = "torch")]
+    #[must_use]
+    pub fn handle(&self) -> *mut std::ffi::c_void {
+        self.stream.cu_stream().cast()
+    }
+
     pub(super) fn raw(&self) -> &Arc<CudaStream> {
         &self.stream
     }
