@@ -230,6 +230,9 @@ pub fn gpu(view: &Value) -> String {
         bytes.map(|bytes| format!("{} MiB", bytes >> 20)).unwrap_or_default()
     };
     let mut told = Vec::new();
+    if view.get("life").and_then(Value::as_u64) == Some(0) {
+        told.push("no node runs here; this is what one would share out:".to_owned());
+    }
     let mut devices =
         table(&["device", "memory", "may be leased", "in use", "others use", "busy", "degrees"]);
     let readings: Vec<&Value> = items(view, "readings").collect();

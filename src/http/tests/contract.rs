@@ -219,3 +219,23 @@ async fn channels_trends_scripts_and_analytics_answer_as_the_desk_says() {
     assert_eq!(site.get("/api/v1/analytics").await.body, json!({ "items": [], "next": null }));
     site.stop().await;
 }
+
+#[tokio::test]
+async fn the_brokers_books_are_shown_with_the_life_that_holds_them() {
+    let site = Site::new().await;
+    let view = site.get("/api/v1/gpu").await;
+    assert_eq!(
+        (view.status, &view.body["driver"], &view.body["life"]),
+        (200, &json!("none"), &json!(1))
+    );
+    assert_eq!(
+        view.body["pools"][0],
+        json!({ "pool": "render", "capacity": 1, "used": 0, "waiting": 0 })
+    );
+    site.get("/api/v1/gpu?limit=1").await.is_problem(400, "unknown_field");
+    let life = site.node.broker.life();
+    site.node.broker.handle().current().unwrap().actor().kill();
+    site.node.broker.next_life(life).await;
+    assert_eq!(site.get("/api/v1/gpu").await.body["life"], 2);
+    site.stop().await;
+}
