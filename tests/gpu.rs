@@ -82,15 +82,17 @@ fn doctor_starts_with_whatever_driver_there_is_and_says_what_is_wrong() {
 
 #[test]
 fn the_selftest_works_on_leases_and_passes_on_a_sound_device() {
-    let output = run(Some("whole"), "", &["gpu", "selftest", "--json"]);
-    assert!(output.status.success(), "{}", text(&output));
-    let report = json(&output);
-    let card = &report["cards"][0];
-    assert_eq!((&card["name"], &card["compute"]), (&"Mock GPU".into(), &"12.0".into()));
-    let checks = card["checks"].as_array().expect("checks");
-    let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
-    assert_eq!(names, ["arithmetic", "priorities", "overlap", "budget", "out of memory"]);
-    assert!(checks.iter().all(|check| check["passed"] == true), "{report:#}");
+    for mode in ["", "slow"] {
+        let output = run(Some("whole"), mode, &["gpu", "selftest", "--json"]);
+        assert!(output.status.success(), "{mode}: {}", text(&output));
+        let report = json(&output);
+        let card = &report["cards"][0];
+        assert_eq!((&card["name"], &card["compute"]), (&"Mock GPU".into(), &"12.0".into()));
+        let checks = card["checks"].as_array().expect("checks");
+        let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
+        assert_eq!(names, ["arithmetic", "priorities", "overlap", "budget", "out of memory"]);
+        assert!(checks.iter().all(|check| check["passed"] == true), "{report:#}");
+    }
 }
 
 #[test]

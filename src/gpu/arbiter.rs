@@ -32,7 +32,7 @@ mod view;
 mod watchdog;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,18 +7,20 @@
  *                   oom        every call says out of memory
  *                   lost       the first kernel fails, and from then on every call does
  *                   serial     streams do not overlap and priorities do nothing
+ *                   slow       whoever waits for a stream waits for 20 ms more
  *                   lies       twice as much memory is said to be free as there is
  *   MOCK_VRAM_MIB   memory of a device, 4096 unless said
  *   MOCK_DEVICES    how many devices, 1 unless said
  *
  * With -DOLD it lacks what a driver of before CUDA 11.2 lacks, with -DEMPTY everything.
  *
- * Time is simulated: a stream has a clock that each kernel moves on; nothing sleeps. Device memory is
+ * Time is simulated: a stream has a clock that each kernel moves on; only `slow` sleeps. Device memory is
  * the host's. The one kernel that is understood is `mix` of src/gpu/cuda/mix.ptx.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int CUresult;
 enum { OK = 0, INVALID = 1, OOM = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719, MISMATCH = 803 };
@@ -126,7 +128,11 @@ CUresult cuStreamCreateWithPriority(void **stream, unsigned flags, int priority)
 }
 #endif
 CUresult cuStreamDestroy_v2(void *stream) { free(stream); return fault(); }
-CUresult cuStreamSynchronize(void *stream) { (void)stream; return fault(); }
+static CUresult wait_for_it(void) {
+    if (mode("slow")) usleep(20000);
+    return fault();
+}
+CUresult cuStreamSynchronize(void *stream) { (void)stream; return wait_for_it(); }
 CUresult cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
     CALL;
     (void)flags;
@@ -143,7 +149,7 @@ CUresult cuEventElapsedTime(float *ms, void *start, void *end) {
     return OK;
 }
 CUresult cuEventQuery(void *event) { (void)event; return fault(); }
-CUresult cuEventSynchronize(void *event) { (void)event; return fault(); }
+CUresult cuEventSynchronize(void *event) { (void)event; return wait_for_it(); }
 CUresult cuEventDestroy_v2(void *event) { free(event); return fault(); }
 
 /* ---- memory: the host's, with its length before it ---- */

@@ -1,7 +1,7 @@
 //! The promises of the arbiter, over random histories and by example.
 
 mod chaos;
-mod commands;
+pub(in crate::gpu) mod commands;
 mod deaths;
 mod examples;
 mod found;

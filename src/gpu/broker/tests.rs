@@ -1,5 +1,7 @@
 //! The broker with holders that are real tasks, on a paused clock.
 
+mod drivers;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::domain::workflow::Priority;
 
 /// What may be done to an arbiter. Positions are taken modulo what there is to choose from.
 #[derive(Debug, Clone)]
-pub(super) enum Command {
+pub(in crate::gpu) enum Command {
     /// Somebody asks.
     Ask(Wish),
     /// A holder returns its lease.
@@ -47,18 +47,18 @@ pub(super) enum Command {
 
 /// What somebody asks for.
 #[derive(Debug, Clone)]
-pub(super) struct Wish {
-    pub(super) memory: Option<GpuMemory>,
-    pub(super) device: DeviceChoice,
-    pub(super) pool: Option<(Pool, u64)>,
-    pub(super) priority: u8,
-    pub(super) channel: u8,
-    pub(super) owner: u64,
-    pub(super) estimate_s: u64,
+pub(in crate::gpu) struct Wish {
+    pub(in crate::gpu) memory: Option<GpuMemory>,
+    pub(in crate::gpu) device: DeviceChoice,
+    pub(in crate::gpu) pool: Option<(Pool, u64)>,
+    pub(in crate::gpu) priority: u8,
+    pub(in crate::gpu) channel: u8,
+    pub(in crate::gpu) owner: u64,
+    pub(in crate::gpu) estimate_s: u64,
     /// So many times the estimate it may be held.
-    pub(super) slack: u64,
-    pub(super) deadline_s: Option<u64>,
-    pub(super) renews: bool,
+    pub(in crate::gpu) slack: u64,
+    pub(in crate::gpu) deadline_s: Option<u64>,
+    pub(in crate::gpu) renews: bool,
 }
 
 impl Wish {
@@ -165,6 +165,6 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 /// A list of anything.
-pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
+pub(in crate::gpu) fn commands() -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command(), 1..80)
 }
