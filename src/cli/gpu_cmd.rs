@@ -58,15 +58,21 @@ pub fn run(args: &GpuArgs, common: &CommonOptions) -> Result<Exit, CliError> {
         Link::Folder { settings, lock: _lock } => {
             let parts = Share::of(&settings.config).broker(Arc::new(drop));
             let count = u16::try_from(parts.setup.devices.len()).unwrap_or(u16::MAX);
-            let readings = (0..count).map(|device| DeviceReading {
-                reading: parts.driver.read(DeviceId(device)),
-                drift_bytes: None,
+            let mut arbiter = Arbiter::new(parts.setup, 1);
+            let readings = (0..count).map(|device| {
+                let reading = parts.driver.read(DeviceId(device));
+                if let Some(foreign) = reading.foreign_bytes.or(reading.used_bytes) {
+                    // What cannot be is not believed; the reading shows it.
+                    let _ = arbiter.set_foreign_use(0, DeviceId(device), foreign);
+                }
+                DeviceReading { reading, drift_bytes: None }
             });
+            let readings: Vec<DeviceReading> = readings.collect();
             serde_json::json!(BrokerView {
                 driver: parts.driver.name(),
                 life: 0,
-                books: Arbiter::new(parts.setup, 1).view(),
-                readings: readings.collect(),
+                books: arbiter.view(),
+                readings,
                 held: Vec::new(),
             })
         }

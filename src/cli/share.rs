@@ -114,7 +114,7 @@ fn is_ours(pid: u32) -> bool {
         }
         let stat = std::fs::read_to_string(format!("/proc/{current}/stat")).unwrap_or_default();
         match parent_of(&stat) {
-            Some(parent) if parent > 1 => current = parent,
+            Some(parent) if parent > 0 => current = parent,
             _ => return false,
         }
     }

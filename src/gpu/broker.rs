@@ -120,8 +120,17 @@ impl Books {
     /// be is kept as a problem, and the books stay as they were.
     fn take_reading(&mut self, now_ms: u64, device: DeviceId, mut reading: Reading) {
         let ours = self.arbiter.used_bytes(device);
-        let foreign =
-            reading.foreign_bytes.or_else(|| Some(reading.used_bytes?.saturating_sub(ours)));
+        // What is in use and neither in the books nor said to be others' is somebody's all the same: a
+        // holder of an earlier life, or one that takes more than it leased. Contexts of our children
+        // are allowed for by the headroom.
+        let headroom = self.arbiter.headroom_bytes(device);
+        let foreign = match (reading.used_bytes, reading.foreign_bytes) {
+            (Some(used), Some(foreign)) => {
+                Some(foreign.max(used.saturating_sub(ours.saturating_add(headroom))))
+            }
+            (Some(used), None) => Some(used.saturating_sub(ours)),
+            (None, foreign) => foreign,
+        };
         if let Some(foreign) = foreign
             && let Err(refusal) = self.arbiter.set_foreign_use(now_ms, device, foreign)
         {
@@ -204,8 +213,11 @@ impl GpuBroker {
                 self.request(books, now_ms, id, &need, waiting);
             }
             BrokerMsg::Cancel(id) => {
-                arbiter.cancel(now_ms, id);
-                books.waiting.remove(&id);
+                // If it was granted at this very moment, its lease is handed over to nobody, and so
+                // comes back.
+                if arbiter.cancel(now_ms, id) {
+                    books.waiting.remove(&id);
+                }
             }
             BrokerMsg::Release(Held { owner, lease, epoch }) => {
                 if arbiter.release(now_ms, owner, lease, epoch).is_ok() {
@@ -302,7 +314,13 @@ impl GpuBroker {
                 books.waiting.insert(RequestId(owner.0), waiting);
             }
             (Ok(()), None) => drop(reply.send(Err(Refusal::UnknownLease))),
-            (Err(refusal), _) => drop(reply.send(Err(refusal))),
+            (Err(refusal), _) => {
+                // Its holder has let go of it, whatever it was.
+                if books.arbiter.release(now_ms, owner, lease, epoch).is_ok() {
+                    self.forget(books, lease, LeaseNews::Released);
+                }
+                drop(reply.send(Err(refusal)));
+            }
         }
     }
 

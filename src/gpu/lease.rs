@@ -227,7 +227,8 @@ impl Lease {
     }
 
     /// A stream of its own on its device, as urgent as its request; `None` without a real device.
-    /// Work submitted to it must be finished before the lease is dropped.
+    /// Work submitted to it must be finished before the lease is dropped. The first stream of a
+    /// device takes a moment: ask where blocking is allowed.
     ///
     /// # Errors
     /// [`CudaFault`].

@@ -281,19 +281,9 @@ impl Bench {
     fn fill_budget(&mut self) -> Seen {
         let budget = self.budget();
         let leased = self.lease(5, budget)?;
-        let piece = PIECE.min(budget / 8).max(1);
-        let mut pieces: Vec<Block> = Vec::new();
-        let mut taken = 0;
-        while taken < leased.grant.bytes {
-            let bytes = piece.min(leased.grant.bytes - taken);
-            pieces.push(leased.stream.take(usize::try_from(bytes).unwrap_or(usize::MAX))?);
-            taken += bytes;
-        }
-        leased.stream.finish()?;
-        let full = self.card.memory()?;
-        let used = self.free_bytes.saturating_sub(full.free);
-        drop(pieces);
+        let filled = self.fill(&leased, budget);
         self.give_back(&leased)?;
+        let (taken, used) = filled?;
         self.card.trim()?;
         let after = self.card.memory()?.free;
         let lost = self.free_bytes.saturating_sub(after);
@@ -306,6 +296,22 @@ impl Bench {
             lost >> 20
         );
         Ok((lost <= self.total_bytes / 50, detail))
+    }
+
+    /// Takes all bytes of a lease piece by piece and lets go of them: how many they were, and how many
+    /// more the driver said were in use then.
+    fn fill(&self, leased: &Leased, budget: u64) -> Result<(u64, u64), CudaFault> {
+        let piece = PIECE.min(budget / 8).max(1);
+        let mut pieces: Vec<Block> = Vec::new();
+        let mut taken = 0;
+        while taken < leased.grant.bytes {
+            let bytes = piece.min(leased.grant.bytes - taken);
+            pieces.push(leased.stream.take(usize::try_from(bytes).unwrap_or(usize::MAX))?);
+            taken += bytes;
+        }
+        leased.stream.finish()?;
+        let full = self.card.memory()?;
+        Ok((taken, self.free_bytes.saturating_sub(full.free)))
     }
 
     /// Asking the device for more than it has is an error and no end.

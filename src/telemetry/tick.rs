@@ -54,17 +54,5 @@ pub enum LeaseNews {
     Revoked,
 }
 
-impl LeaseNews {
-    /// The event's type in the feed.
-    #[must_use]
-    pub fn event_type(self) -> &'static str {
-        match self {
-            Self::Granted => "gpu.lease.granted",
-            Self::Released => "gpu.lease.released",
-            Self::Revoked => "gpu.lease.revoked",
-        }
-    }
-}
-
 /// Takes ticks; never blocks.
 pub type TickSink = Arc<dyn Fn(Tick) + Send + Sync>;

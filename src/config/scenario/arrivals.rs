@@ -68,6 +68,9 @@ fn parse_every(text: &str) -> Result<Every, String> {
     let mean = text.strip_prefix("poisson ");
     let span = parse_duration(mean.unwrap_or(text).trim())
         .map_err(|error| format!("{error}, or as \"poisson 40s\""))?;
+    if span > LONGEST {
+        return Err("no simulated time is longer than ten years".to_owned());
+    }
     match mean {
         Some(_) if span.is_zero() => Err("the mean of a Poisson process is above zero".to_owned()),
         Some(_) => Ok(Every::Poisson(span)),

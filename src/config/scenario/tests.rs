@@ -102,6 +102,9 @@ fn a_kind_has_one_weight_and_arrivals_end() {
     let flood = "kind = \"gpu\"\n[[arrivals]]\nkind = \"a\"\nhold = \"1s\"\nevery = \"1ms\"\n\
                  until = \"10d\"\n";
     assert!(problems(flood)[0].contains("too many"));
+    let far = "kind = \"gpu\"\n[[arrivals]]\nkind = \"a\"\nhold = \"1s\"\ncount = 2\n\
+               every = \"18446744073709551615ms\"\nuses = \"9999999TiB\"\n";
+    assert_eq!(problems(far).len(), 2, "{:?}", problems(far));
     assert!(problems("seed = 1\n")[0].contains("a scenario has a kind"));
     assert!(problems("kind = \"engine\"\n")[0].contains("not available in this version"));
 }

@@ -64,7 +64,7 @@ impl Work {
             exclusive,
             hold: hold.unwrap_or(Hold::Never),
             estimate: section.duration("estimate", any_time.clone()),
-            uses: section.size("uses", any_size),
+            uses: section.size("uses", ByteSize(0)..=ByteSize::gib(1 << 20)),
             priority: section
                 .integer("priority", 1..=10)
                 .map_or(5, |number| u8::try_from(number).unwrap_or(5)),

@@ -133,6 +133,12 @@ impl Arbiter {
         book.map_or(0, super::device::DeviceBook::used)
     }
 
+    /// Bytes of a device that are kept free beside the use of others.
+    #[must_use]
+    pub fn headroom_bytes(&self, device: DeviceId) -> u64 {
+        self.devices.get(usize::from(device.0)).map_or(0, |book| book.spec.headroom_bytes)
+    }
+
     /// Who holds a lease, oldest first.
     pub fn holders(&self) -> impl Iterator<Item = HolderView> {
         let held = self.leases.iter().filter(|(_, lease)| lease.is_held());

@@ -248,7 +248,10 @@ async fn what_others_use_is_not_given_away_and_a_lie_is_not_believed() {
     assert_eq!((device.foreign_bytes, device.budget_bytes / GIB), (3 * GIB, 25));
     driver.set_reading(DeviceId(0), used(6, Some(3)));
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(running.look().await.readings[0].drift_bytes, Some(GIB.cast_signed()));
+    let view = running.look().await;
+    assert_eq!(view.readings[0].drift_bytes, Some(GIB.cast_signed()));
+    // Somebody of ours uses a GiB that the books do not know of: it is not given away.
+    assert_eq!(view.books.devices[0].foreign_bytes, 4 * GIB);
     drop(lease);
 }
 
@@ -302,4 +305,13 @@ async fn thousands_of_holders_that_die_leave_nothing_behind() {
     let device = &view.books.devices[0];
     assert_eq!((device.lease_bytes, device.used_bytes), (0, device.idle_bytes));
     assert!(view.books.pools.iter().all(|pool| pool.used == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_runs_out_of_what_it_never_had_gives_back_what_it_holds() {
+    let running = Running::new(BrokerParts::host_only(1, 1, silent())).await;
+    let lease = running.ask(slot()).await.unwrap();
+    let refused = lease.ran_out().await.unwrap_err();
+    assert_eq!(refused, LeaseError::Refused(Refusal::NoDevice));
+    assert_eq!(running.look().await.books.leases, 0);
 }

@@ -4,7 +4,7 @@
 //! first asked for. Models are brought along by the processes that use them: nothing is loaded here.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -22,7 +22,8 @@ pub type IsOurs = Arc<dyn Fn(u32) -> bool + Send + Sync>;
 /// The CUDA devices of this machine.
 pub struct CudaDriver {
     devices: Vec<GpuDevice>,
-    cards: Vec<OnceLock<Result<Card, CudaFault>>>,
+    /// Those that were opened.
+    cards: Mutex<Vec<Option<Card>>>,
     monitor: Result<Monitor, String>,
     is_ours: IsOurs,
 }
@@ -38,17 +39,26 @@ impl CudaDriver {
     #[must_use]
     pub fn find(is_ours: IsOurs) -> Option<Self> {
         let GpuPresence::Devices(devices) = probe() else { return None };
-        let cards = devices.iter().map(|_| OnceLock::new()).collect();
+        let cards = Mutex::new(vec![None; devices.len()]);
         Some(Self { devices, cards, monitor: Monitor::open(), is_ours })
     }
 
     fn card(&self, device: DeviceId) -> Result<Card, CudaFault> {
         let place = usize::from(device.0);
-        let (Some(cell), Some(known)) = (self.cards.get(place), self.devices.get(place)) else {
+        let mut cards = self.cards();
+        let (Some(card), Some(known)) = (cards.get_mut(place), self.devices.get(place)) else {
             return Err(CudaFault::NoDevice);
         };
-        let ordinal = usize::try_from(known.ordinal).unwrap_or(0);
-        cell.get_or_init(|| Card::open(ordinal)).clone()
+        if let Some(card) = card {
+            return Ok(card.clone());
+        }
+        // One that cannot be opened now is tried again by the next who asks.
+        let opened = Card::open(usize::try_from(known.ordinal).unwrap_or(0))?;
+        Ok(card.insert(opened).clone())
+    }
+
+    fn cards(&self) -> MutexGuard<'_, Vec<Option<Card>>> {
+        self.cards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,8 +104,8 @@ impl GpuDriver for CudaDriver {
 impl CudaDriver {
     /// Without NVML the driver itself says how full a device is, once there is a context on it.
     fn read_without_monitor(&self, place: usize, reason: &str) -> Reading {
-        let card = self.cards.get(place).and_then(OnceLock::get);
-        let memory = card.and_then(|card| card.as_ref().ok()).map(Card::memory);
+        let card = self.cards().get(place).cloned().flatten();
+        let memory = card.map(|card| card.memory());
         let mut reading = Reading { problems: vec![reason.to_owned()], ..Reading::default() };
         match memory {
             Some(Ok(memory)) => {

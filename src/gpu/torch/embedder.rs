@@ -41,20 +41,15 @@ impl TorchEmbedder {
         Self { folder, broker, channel, on_processor: Arc::default() }
     }
 
-    /// A lease of a device with its stream, where there is one that libtorch can use.
-    async fn lease(&self) -> Result<Option<(Lease, CardStream)>, Failure> {
+    /// A lease of a device, where there is one that libtorch can use.
+    async fn lease(&self) -> Result<Option<Lease>, Failure> {
         let Some(broker) = self.broker.as_ref().filter(|_| cuda_is_there()) else {
             return Ok(None);
         };
         let wish = GpuWish::Own { kind: KIND.to_owned(), bytes: BYTES };
         let need = Need::of_gpu(wish).held_at_most(MAX_HOLD);
         match broker.acquire(need, self.channel, Priority::default()).await {
-            Ok(lease) => {
-                let stream = lease.stream();
-                let stream =
-                    stream.map_err(|fault| Failure::transient("embedding_stream", fault))?;
-                Ok(stream.map(|stream| (lease, stream)))
-            }
+            Ok(lease) => Ok(Some(lease)),
             // Without a device for it the processor does.
             Err(LeaseError::Refused(_)) => Ok(None),
             Err(gone) => Err(Failure::transient("embedding_broker", gone)),
@@ -104,9 +99,14 @@ impl Embedder for TorchEmbedder {
         let leased = self.lease().await?;
         let (texts, folder) = (texts.to_vec(), self.folder.clone());
         let cell = Arc::clone(&self.on_processor);
-        let work = move || match leased {
-            Some((lease, stream)) => on_device(lease, stream, &folder, &texts),
-            None => on_processor(&cell, &folder, &texts),
+        let work = move || {
+            // A device that gives no stream now is no reason to wait: the processor does it.
+            if let Some(lease) = leased
+                && let Ok(Some(stream)) = lease.stream()
+            {
+                return on_device(lease, stream, &folder, &texts);
+            }
+            on_processor(&cell, &folder, &texts)
         };
         let done = tokio::task::spawn_blocking(work).await;
         let vectors = done.map_err(|error| Failure::transient("embedding_task", error))?;

@@ -7,8 +7,8 @@ use super::machine::{self, Kinds};
 use super::report::Tally;
 use crate::config::scenario::{PolicyKind, Scenario};
 use crate::gpu::arbiter::{
-    Arbiter, DeviceChoice, DeviceId, Event, GpuNeed, Grant, KindId, LeaseId, OwnerId, Refusal,
-    Request, RequestId,
+    Arbiter, DeviceChoice, DeviceId, Event, GpuNeed, Grant, KindId, LeaseId, OwnerId, Request,
+    RequestId,
 };
 
 /// What happens by itself at some time; of the same time in this order, so that what is returned is
@@ -129,15 +129,15 @@ impl Run<'_> {
             Due::Ends(lease) => {
                 if let Some(held) = self.take_held(lease) {
                     let Grant { owner, lease, epoch, .. } = held.grant;
-                    let returned = self.arbiter.release(self.now_ms, owner, lease, epoch);
-                    debug_assert_eq!(returned, Ok(()), "what is held here is held there");
-                    self.end_job(held.job);
+                    // At the very moment of its longest hold it may have been taken away just now.
+                    let _ = self.arbiter.release(self.now_ms, owner, lease, epoch);
+                    self.end_job(held.job, true);
                 }
             }
             Due::Dies(lease) => {
                 if let Some(held) = self.take_held(lease) {
                     self.arbiter.owner_died(self.now_ms, held.grant.owner);
-                    self.end_job(held.job);
+                    self.end_job(held.job, false);
                 }
             }
         }
@@ -174,9 +174,10 @@ impl Run<'_> {
     fn happened(&mut self, event: Event) {
         match event {
             Event::Granted(grant) => self.granted(grant),
-            Event::Refused { request, refusal, .. } => {
+            // It had been taken.
+            Event::Refused { request, .. } => {
                 let at = request.0 as usize;
-                self.refused(at, refusal == Refusal::DeadlineMissed);
+                self.refused(at, self.jobs[at].deadline_ms.is_some());
             }
             Event::Load { device, kind } => {
                 self.tally.loads += 1;
@@ -189,7 +190,7 @@ impl Run<'_> {
             Event::AskToYield { .. } => {}
             Event::Revoked { lease, .. } => {
                 if let Some(held) = self.take_held(lease) {
-                    self.end_job(held.job);
+                    self.end_job(held.job, false);
                 }
             }
         }
@@ -252,11 +253,12 @@ impl Run<'_> {
         Some(held)
     }
 
-    /// A job whose lease is over.
-    fn end_job(&mut self, at: usize) {
+    /// A job whose lease is over, its work done or not.
+    fn end_job(&mut self, at: usize, is_done: bool) {
         let asked_ms = self.asked.remove(&at).unwrap_or(self.now_ms);
         let due_ms = self.jobs[at].deadline_ms.map(|span_ms| asked_ms.saturating_add(span_ms));
-        self.tally.deadline_misses += usize::from(due_ms.is_some_and(|due| self.now_ms > due));
+        let is_missed = |due: u64| !is_done || self.now_ms > due;
+        self.tally.deadline_misses += usize::from(due_ms.is_some_and(is_missed));
         self.tally.end_ms = self.tally.end_ms.max(self.now_ms);
         self.followed(at);
     }

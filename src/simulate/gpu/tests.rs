@@ -236,3 +236,20 @@ fn every_shipped_scenario_runs_to_its_end_under_every_policy() {
         }
     }
 }
+
+#[test]
+fn a_deadline_is_missed_by_whoever_never_finishes() {
+    let text = format!(
+        "{CARD}[[request]]\nkind = \"a\"\nvram = \"1GiB\"\nexclusive = true\nhold = \"never\"\n\
+         estimate = \"1m\"\ndeadline = \"1h\"\n\
+         [[request]]\nkind = \"b\"\nvram = \"1GiB\"\nexclusive = true\nhold = \"10m\"\n\
+         deadline = \"1h\"\nowner_dies_after = \"1m\"\n\
+         [[request]]\nkind = \"c\"\nvram = \"1GiB\"\nexclusive = true\nhold = \"30m\"\n\
+         deadline = \"1h\"\n"
+    );
+    let report = simulate(&parsed(&text));
+    for (name, found) in &report.policies {
+        // The third holds for exactly as long as it may, and is done.
+        assert_eq!((found.deadline_misses, found.makespan_s), (2, 1_800.0), "{name}");
+    }
+}
