@@ -11,11 +11,12 @@ use super::share::Share;
 use super::tables;
 use crate::gpu::arbiter::{Arbiter, DeviceId};
 use crate::gpu::selftest::{self, SelfTest};
-use crate::gpu::view::{BrokerView, DeviceReading};
+use crate::gpu::view::{BrokerView, Counts, DeviceReading};
 
 /// See what is shared out of GPUs, cores and memory, and who holds what.
 ///
-/// Without a running node: what one would share out here. JSON: {driver, life, devices[{name,
+/// Without a running node: what one would share out here. JSON: {driver, life, counts{granted,
+/// released, revoked, refused, out_of_memory, loads, evictions}, devices[{name,
 /// total_bytes, budget_bytes, used_bytes, models[]}], pools[{pool, capacity, used, waiting}], waiting,
 /// leases, reservations[], readings[], held[]}; `life` is 0 without a node.
 #[derive(Debug, Clone, Args)]
@@ -71,6 +72,7 @@ pub fn run(args: &GpuArgs, common: &CommonOptions) -> Result<Exit, CliError> {
             serde_json::json!(BrokerView {
                 driver: parts.driver.name(),
                 life: 0,
+                counts: Counts::default(),
                 books: arbiter.view(),
                 readings,
                 held: Vec::new(),

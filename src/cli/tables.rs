@@ -279,6 +279,17 @@ pub fn gpu(view: &Value) -> String {
             seconds.to_string(),
         ]);
     }
+    let count =
+        |name: &str| view.get("counts").map(|counts| text(counts, name)).unwrap_or_default();
+    if view.get("life").and_then(Value::as_u64) > Some(0) {
+        told.push(format!(
+            "leases so far: {} granted, {} returned, {} taken away; {} requests refused",
+            count("granted"),
+            count("released"),
+            count("revoked"),
+            count("refused")
+        ));
+    }
     if items(view, "held").count() > 0 {
         told.push(held.to_string());
     }

@@ -11,6 +11,8 @@
 //! Architecture invariant: a lease frees what it holds exactly once, whatever becomes of its holder,
 //! and a lease of an earlier life of the broker frees nothing of a later one.
 
+mod readings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +22,15 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use readings::read_all;
+
 use super::arbiter::{
     Arbiter, DeviceChoice, DeviceId, Event, GpuMemory, GpuNeed, Grant, KindId, LeaseId, OwnerId,
     Pool, PoolUse, Refusal, Request, RequestId, Setup,
 };
-use super::driver::{GpuDriver, NoGpu, Reading};
+use super::driver::{GpuDriver, NoGpu};
 use super::lease::{BrokerMsg, GpuWish, Held, Lease, LeaseReply, Need};
-use super::view::{BrokerView, DeviceReading, HostShare, LeaseView};
+use super::view::{BrokerView, Counts, DeviceReading, HostShare, LeaseView};
 use crate::domain::ids::ChannelId;
 use crate::domain::workflow::Priority;
 use crate::supervision::envelope::{Envelope, Trace};
@@ -93,6 +97,7 @@ pub struct Books {
     waiting: BTreeMap<RequestId, Waiting>,
     held: BTreeMap<LeaseId, Holding>,
     readings: Vec<DeviceReading>,
+    counts: Counts,
     alarm: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -114,35 +119,6 @@ impl Books {
     #[must_use]
     pub fn pool_use(&self, pool: Pool) -> PoolUse {
         self.arbiter.pool_use(pool)
-    }
-
-    /// What a device's driver says becomes the books' knowledge of others' use. A reading that cannot
-    /// be is kept as a problem, and the books stay as they were.
-    fn take_reading(&mut self, now_ms: u64, device: DeviceId, mut reading: Reading) {
-        let ours = self.arbiter.used_bytes(device);
-        // What is in use and neither in the books nor said to be others' is somebody's all the same: a
-        // holder of an earlier life, or one that takes more than it leased. Contexts of our children
-        // are allowed for by the headroom.
-        let headroom = self.arbiter.headroom_bytes(device);
-        let foreign = match (reading.used_bytes, reading.foreign_bytes) {
-            (Some(used), Some(foreign)) => {
-                Some(foreign.max(used.saturating_sub(ours.saturating_add(headroom))))
-            }
-            (Some(used), None) => Some(used.saturating_sub(ours)),
-            (None, foreign) => foreign,
-        };
-        if let Some(foreign) = foreign
-            && let Err(refusal) = self.arbiter.set_foreign_use(now_ms, device, foreign)
-        {
-            reading.problems.push(refusal.to_string());
-        }
-        let by_driver = reading.used_bytes.zip(reading.foreign_bytes);
-        let by_driver = by_driver.map(|(used, foreign)| i128::from(used) - i128::from(foreign));
-        let drift = by_driver.map(|driver| driver - i128::from(ours));
-        let drift_bytes = drift.and_then(|drift| i64::try_from(drift).ok());
-        if let Some(kept) = self.readings.get_mut(usize::from(device.0)) {
-            *kept = DeviceReading { reading, drift_bytes };
-        }
     }
 }
 
@@ -166,6 +142,7 @@ impl Actor for GpuBroker {
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
             readings: vec![DeviceReading::default(); devices],
+            counts: Counts::default(),
             alarm: None,
             reader: None,
         };
@@ -258,8 +235,7 @@ impl GpuBroker {
         let asked = self.request_of(books, now_ms, id, need, &waiting);
         match asked.and_then(|request| books.arbiter.request(now_ms, request)) {
             Ok(()) => drop(books.waiting.insert(id, waiting)),
-            // Whoever asked may be gone; then nobody is told.
-            Err(refusal) => drop(waiting.reply.send(Err(refusal))),
+            Err(refusal) => refuse(books, waiting.reply, refusal),
         }
     }
 
@@ -309,17 +285,18 @@ impl GpuBroker {
         let known = books.held.get(&lease).map(|holding| (holding.channel, holding.priority));
         match (books.arbiter.out_of_memory(now_ms, owner, lease, epoch), known) {
             (Ok(()), Some((channel, priority))) => {
+                books.counts.out_of_memory += 1;
                 self.forget(books, lease, LeaseNews::Released);
                 let waiting = Waiting { reply, channel, priority };
                 books.waiting.insert(RequestId(owner.0), waiting);
             }
-            (Ok(()), None) => drop(reply.send(Err(Refusal::UnknownLease))),
+            (Ok(()), None) => refuse(books, reply, Refusal::UnknownLease),
             (Err(refusal), _) => {
                 // Its holder has let go of it, whatever it was.
                 if books.arbiter.release(now_ms, owner, lease, epoch).is_ok() {
                     self.forget(books, lease, LeaseNews::Released);
                 }
-                drop(reply.send(Err(refusal)));
+                refuse(books, reply, refusal);
             }
         }
     }
@@ -329,7 +306,7 @@ impl GpuBroker {
             Event::Granted(grant) => self.hand_over(books, grant),
             Event::Refused { request, refusal, .. } => {
                 if let Some(waiting) = books.waiting.remove(request) {
-                    drop(waiting.reply.send(Err(*refusal)));
+                    refuse(books, waiting.reply, *refusal);
                 }
             }
             Event::Revoked { lease, .. } => {
@@ -343,8 +320,14 @@ impl GpuBroker {
                     holding.yield_soon.cancel();
                 }
             }
-            Event::Load { device, kind } => self.load(*device, *kind),
-            Event::Evict { device, kind } => self.evict(*device, *kind),
+            Event::Load { device, kind } => {
+                books.counts.loads += 1;
+                self.load(*device, *kind);
+            }
+            Event::Evict { device, kind } => {
+                books.counts.evictions += 1;
+                self.evict(*device, *kind);
+            }
         }
     }
 
@@ -362,6 +345,7 @@ impl GpuBroker {
             priority,
         };
         books.held.insert(grant.lease, holding);
+        books.counts.granted += 1;
         (self.parts.ticks)(Tick::Lease {
             news: LeaseNews::Granted,
             lease: lease.names().lease.0,
@@ -373,6 +357,11 @@ impl GpuBroker {
 
     fn forget(&self, books: &mut Books, lease: LeaseId, news: LeaseNews) {
         if let Some(Holding { channel, .. }) = books.held.remove(&lease) {
+            match news {
+                LeaseNews::Granted => {}
+                LeaseNews::Released => books.counts.released += 1,
+                LeaseNews::Revoked => books.counts.revoked += 1,
+            }
             (self.parts.ticks)(Tick::Lease { news, lease: lease.0, channel });
         }
     }
@@ -447,6 +436,7 @@ impl GpuBroker {
         BrokerView {
             driver: self.parts.driver.name(),
             life: self.life.0,
+            counts: books.counts,
             books: books.arbiter.view(),
             readings: books.readings.clone(),
             held: held.collect(),
@@ -454,19 +444,14 @@ impl GpuBroker {
     }
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// Whoever asked may be gone; then nobody is told.
+fn refuse(books: &mut Books, reply: LeaseReply, refusal: Refusal) {
+    books.counts.refused += 1;
+    drop(reply.send(Err(refusal)));
 }
 
-/// Reads every device on a thread that may block.
-async fn read_all(driver: &Arc<dyn GpuDriver>, devices: usize) -> Vec<(DeviceId, Reading)> {
-    let driver = Arc::clone(driver);
-    let all = tokio::task::spawn_blocking(move || {
-        let count = u16::try_from(devices).unwrap_or(u16::MAX);
-        (0..count).map(|device| (DeviceId(device), driver.read(DeviceId(device)))).collect()
-    });
-    // Without an answer nothing is known anew.
-    all.await.unwrap_or_default()
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A handle's broker, ready to be put into the tree.

@@ -13,6 +13,8 @@ pub struct BrokerView {
     pub driver: &'static str,
     /// Which life of the broker this is, counted from 1; leases of an earlier one are void.
     pub life: u64,
+    /// What has happened in this life.
+    pub counts: Counts,
     /// Devices, pools, who waits and for whom room is kept.
     #[serde(flatten)]
     pub books: View,
@@ -20,6 +22,25 @@ pub struct BrokerView {
     pub readings: Vec<DeviceReading>,
     /// Who holds what, oldest first.
     pub held: Vec<LeaseView>,
+}
+
+/// How often what happened in a life of the broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Leases that were granted.
+    pub granted: u64,
+    /// Leases that came back.
+    pub released: u64,
+    /// Leases that were taken away.
+    pub revoked: u64,
+    /// Requests that were refused, at once or after waiting.
+    pub refused: u64,
+    /// Times a holder ran out of a device's memory.
+    pub out_of_memory: u64,
+    /// Loads of a model that were begun.
+    pub loads: u64,
+    /// Models that were sent away.
+    pub evictions: u64,
 }
 
 /// What a device's driver says, against the books.

@@ -118,6 +118,8 @@ async fn a_lease_is_free_again_when_it_is_dropped() {
     let told = news.lock().unwrap_or_else(PoisonError::into_inner).clone();
     use LeaseNews::{Granted, Released};
     assert_eq!(told, [Granted, Released, Granted, Released]);
+    let counts = running.look().await.counts;
+    assert_eq!((counts.granted, counts.released, counts.revoked, counts.refused), (2, 2, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,6 +268,7 @@ async fn running_out_of_memory_gets_a_larger_lease_once_and_then_the_word_to_use
     assert_eq!(over, LeaseError::Refused(Refusal::OutOfMemory));
     let view = running.look().await;
     assert_eq!((view.books.leases, view.held.len()), (0, 0));
+    assert_eq!((view.counts.out_of_memory, view.counts.refused), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
