@@ -4,14 +4,18 @@
 #![allow(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, no_grad};
-use ytempire::domain::ids::ChannelId;
-use ytempire::gpu::torch::{Bert, SentenceModel, Shape, TorchEmbedder, TorchFault, cuda_is_there};
-use ytempire::ports::embedder::Embedder;
+use tokio_util::sync::CancellationToken;
+use ytempire::domain::failure::Failure;
+use ytempire::domain::workflow::Priority;
+use ytempire::gpu::torch::{Bert, SentenceModel, Shape, TorchFault, cuda_is_there};
 use ytempire::simulate::rng::Rng;
+use ytempire::worker::protocol::{DeviceSeat, EmbedJob, EmbedResult, Job, JobEnvelope};
+use ytempire::worker::run::run_job;
+use ytempire::worker::seats::Seats;
 
 const HIDDEN: i64 = 32;
 const INNER: i64 = 64;
@@ -199,17 +203,43 @@ fn texts_are_filled_up_to_the_longest_of_their_batch_only_and_cut_alone() {
     assert_eq!(model.embed(&[], None).expect("none"), Vec::<Vec<f32>>::new());
 }
 
+/// What a child of our own binary makes of `texts`.
+async fn by_child(model: &Path, texts: &[String], out: &Path) -> Result<EmbedResult, Failure> {
+    let seat = DeviceSeat { device: 0, priority: Priority::default(), memory_fraction: 0.25 };
+    let job = EmbedJob {
+        model: model.to_owned(),
+        texts: texts.to_vec(),
+        out: out.to_owned(),
+        // There may be no such device: then the processor does it, and says why.
+        seat: Some(seat),
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_ytempire"));
+    let never = CancellationToken::new();
+    let envelope = JobEnvelope::new(Job::Embed(job));
+    let done = run_job(program, &envelope, &Seats::default(), &never, |_| {}).await?;
+    Ok(serde_json::from_value(done).expect("a result"))
+}
+
 #[tokio::test]
-async fn the_embedder_works_on_the_processor_without_a_broker() {
+async fn a_child_gives_the_vectors_of_the_reference() {
     let folder = small_folder();
-    let embedder = TorchEmbedder::new(folder.path().to_owned(), None, ChannelId(uuid::Uuid::nil()));
-    assert!(embedder.describe().starts_with("torch "));
-    let texts = ["a b c".to_owned(), "a b d".to_owned(), "g h g h".to_owned()];
-    let vectors = embedder.embed(&texts).await.expect("vectors");
-    assert!(vectors[0].cosine(&vectors[1]) > vectors[0].cosine(&vectors[2]));
-    let nowhere = PathBuf::from("/nowhere");
-    let broken = TorchEmbedder::new(nowhere, None, ChannelId(uuid::Uuid::nil()));
-    let failure = broken.embed(&texts).await.expect_err("there is no model");
+    let out = folder.path().join("vectors.f32");
+    let texts = ["a b c d e".to_owned(), "g h".to_owned()];
+    let result = by_child(folder.path(), &texts, &out).await.expect("vectors");
+    assert_eq!((result.vectors, result.width), (2, 32));
+    assert_eq!(result.fallback.is_none(), result.device != "cpu", "{result:?}");
+    let bytes = std::fs::read(&out).expect("written");
+    let numbers: Vec<f64> = bytes
+        .chunks_exact(4)
+        .map(|four| f64::from(f32::from_le_bytes(four.try_into().expect("four"))))
+        .collect();
+    let golden = golden("torch_small.json");
+    let expected = golden["vectors"].as_array().expect("vectors");
+    for (found, expected) in numbers.chunks_exact(32).zip(expected) {
+        assert!(cosine(found, &floats(expected)) > 0.999_999);
+    }
+    let failure = by_child(Path::new("/nowhere"), &texts, &out).await.expect_err("no model");
+    assert_eq!(failure.code, "embedding_torch");
     assert!(failure.message.contains("/nowhere/config.json"), "{failure:?}");
 }
 

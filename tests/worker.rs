@@ -2,6 +2,8 @@
 //! its parent; and what it speaks is always the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "worker/embedder.rs"]
+mod embedder;
 #[path = "worker/lifetime.rs"]
 mod lifetime;
 #[path = "worker/speaking.rs"]

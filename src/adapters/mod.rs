@@ -1,5 +1,6 @@
 //! The outside, behind the ports.
 
+pub mod child_embedder;
 pub mod durable_file;
 pub mod execution_log;
 pub mod offline;

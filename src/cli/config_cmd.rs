@@ -140,6 +140,14 @@ pub fn warnings(config: &Config, variable_is_set: &dyn Fn(&str) -> bool) -> Vec<
         }
     }
     let providers = &config.providers;
+    if let Some(model) = providers.sentence_model().filter(|model| !model.is_dir()) {
+        let message = format!("there is no folder {}", model.display());
+        warn(
+            "providers.embeddings.model".to_owned(),
+            message,
+            "run `make models`, or mend the path",
+        );
+    }
     let by_name = [
         ("text", &providers.text),
         ("voice", &providers.voice),
@@ -148,7 +156,7 @@ pub fn warnings(config: &Config, variable_is_set: &dyn Fn(&str) -> bool) -> Vec<
     ];
     for (name, provider) in by_name {
         for key in provider.unused_keys() {
-            let message = "the built-in makes no use of it".to_owned();
+            let message = "this kind makes no use of it".to_owned();
             warn(format!("providers.{name}.{key}"), message, "take it out");
         }
     }

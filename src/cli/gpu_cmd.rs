@@ -9,7 +9,7 @@ use super::options::CommonOptions;
 use super::output::{CliError, Exit};
 use super::share::Share;
 use super::tables;
-use crate::gpu::arbiter::{Arbiter, DeviceId};
+use crate::gpu::arbiter::{Arbiter, DeviceId, permille};
 use crate::gpu::selftest::{self, SelfTest};
 use crate::gpu::view::{BrokerView, Counts, DeviceReading};
 
@@ -85,8 +85,7 @@ pub fn run(args: &GpuArgs, common: &CommonOptions) -> Result<Exit, CliError> {
 
 fn selftest(args: &SelftestArgs, common: &CommonOptions) -> Result<Exit, CliError> {
     let settings = common.settings()?;
-    let permille = (settings.config.gpu.memory_fraction * 1_000.0).round() as u16;
-    let report = selftest::run(permille.clamp(1, 1_000));
+    let report = selftest::run(permille(settings.config.gpu.memory_fraction));
     if let Some(reason) = &report.no_gpu {
         let message = format!("{reason}: there is no GPU to test, every stage uses the processor");
         if args.require {

@@ -53,6 +53,7 @@ use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
 use crate::supervision::tree::{Tree, TreeFailure};
+use crate::telemetry::metrics::Metrics;
 
 /// The folder of the artifacts inside a data folder.
 const ARTIFACTS: &str = "artifacts";
@@ -177,6 +178,7 @@ impl Node {
         let draw = Arc::new(move || jitter.draw());
         let environment = Environment::new(Arc::clone(&registry), draw, RESPAWNS_AT_ONCE);
         let hub = FeedHub::default();
+        let metrics = Metrics::default();
         let empire = Empire::new(&environment);
         let disk = DiskWatch::default();
         let admission = Admission::new(Arc::clone(&fold), settings.live_workflows, disk.clone());
@@ -215,6 +217,7 @@ impl Node {
         let orchestrator = Orchestrator {
             fold: Arc::clone(&fold),
             hub: hub.clone(),
+            metrics: metrics.clone(),
             journal: journal.clone(),
             journal_folder: self::journal_folder(folder.root()),
             broker: empire.broker.clone(),
@@ -241,7 +244,7 @@ impl Node {
         let spec = empire.spec(EmpireParts {
             journal: journal.clone(),
             broker: settings.share.broker(hub.tick_sink()),
-            feed: feed_spec(&registry, &fold, &hub),
+            feed: feed_spec(&registry, &fold, &hub, &metrics),
             sources: Some(sources.clone()),
             http: Some(Arc::new(move || server.spec(&http_entry))),
             channels: parts,
@@ -361,15 +364,16 @@ fn feed_spec(
     registry: &Arc<Registry>,
     fold: &Arc<Fold>,
     hub: &FeedHub,
+    metrics: &Metrics,
 ) -> Arc<dyn Fn() -> ChildSpec + Send + Sync> {
     let entry = registry.entry(&Empire::child_path("feed"));
-    let (fold, hub) = (Arc::clone(fold), hub.clone());
+    let feed = FeedActor { fold: Arc::clone(fold), hub: hub.clone(), metrics: metrics.clone() };
     Arc::new(move || {
-        let (fold, hub) = (Arc::clone(&fold), hub.clone());
+        let feed = feed.clone();
         ChildSpec::new(
             Arc::clone(&entry),
             Arc::new(move |context| {
-                let feed = FeedActor { fold: Arc::clone(&fold), hub: hub.clone() };
+                let feed = feed.clone();
                 Box::pin(async move {
                     use ractor::Actor;
                     let spawned = FeedActor::spawn_linked(None, feed, (), context.supervisor).await;

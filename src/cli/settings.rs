@@ -30,6 +30,8 @@ pub struct NodeSettings {
     pub encoding: Encoding,
     /// The limits of the stages.
     pub policies: Policies,
+    /// The folder of the sentence model that compares topics; none: the built-in does.
+    pub sentence_model: Option<PathBuf>,
     /// Where executions are noted, if they are.
     pub execution_log: Option<PathBuf>,
     /// How many workflows may be live at once.
@@ -73,6 +75,7 @@ impl NodeSettings {
                 stage(&pipeline.render),
                 stage(&pipeline.upload),
             ]),
+            sentence_model: config.providers.sentence_model(),
             execution_log: config.node.execution_log.clone(),
             live_workflows: config.limits.live_workflows,
             retention: RetentionRules {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::render::CountOrAuto;
-use crate::gpu::arbiter::{DeviceSpec, HostAmounts, Limits, ModelSpec, Pool, Setup};
+use crate::gpu::arbiter::{DeviceSpec, HostAmounts, Limits, ModelSpec, Pool, Setup, permille};
 use crate::gpu::broker::BrokerParts;
 use crate::gpu::cuda::CudaDriver;
 use crate::gpu::driver::{GpuDriver, NoGpu};
@@ -69,8 +69,8 @@ impl Share {
         });
         // Weights come along with the process that uses them: nothing is loaded ahead.
         let models = config.gpu.models.iter().map(|(name, size)| ModelSpec::new(name, size.0, 0));
-        let permille = (config.gpu.memory_fraction * 1_000.0).round() as u16;
-        Self { host, threads, models: models.collect(), memory_permille: permille.clamp(1, 1_000) }
+        let memory_permille = permille(config.gpu.memory_fraction);
+        Self { host, threads, models: models.collect(), memory_permille }
     }
 
     /// The broker's parts with the devices that are found here.

@@ -9,6 +9,7 @@
 //! stderr. Nothing is decided here, neither about retries nor about what is to be made.
 
 mod crash_test;
+mod embed;
 mod narrate;
 mod render_job;
 mod reporter;
@@ -119,6 +120,7 @@ fn carry_out(job: &Job, reporter: &Reporter) -> Result<Value, Failure> {
         Job::Narrate(job) => narrate::narrate(job, reporter),
         Job::Speak(job) => speak_job(job),
         Job::Render(job) => render_job::render_job(job, reporter),
+        Job::Embed(job) => embed::embed(job),
         Job::CrashTest(job) => crash_test::fail(job.how, reporter),
     }
 }

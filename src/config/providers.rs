@@ -1,9 +1,10 @@
 //! `[providers.*]` and `[platform]`: who writes, speaks, draws and publishes.
 //!
-//! In this version the built-in of every port is the only one; the keys of the others are checked,
-//! so that a config does not change its meaning when they come.
+//! In this version there is, beside the built-in of every port, a sentence model through libtorch in
+//! programs that are built with the feature `torch`; the keys of the others are checked, so that a
+//! config does not change its meaning when they come.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,7 +18,17 @@ use super::secret::{SecretPlace, secret_place};
 const LATER_TEXT: &[&str] = &["openai", "openai_compatible", "ollama"];
 const LATER_VOICE: &[&str] = &["elevenlabs", "openai", "openai_compatible"];
 const LATER_IMAGES: &[&str] = &["openai", "automatic1111", "comfyui", "pexels", "torch", "folder"];
-const LATER_EMBEDDINGS: &[&str] = &["openai", "openai_compatible", "torch"];
+const LATER_EMBEDDINGS: &[&str] = &["openai", "openai_compatible", TORCH];
+
+/// A sentence model through libtorch.
+const TORCH: &str = "torch";
+const BUILT_IN: (&str, ProviderKind) = ("built_in", ProviderKind::BuiltIn);
+/// What a program without libtorch offers, and one with it.
+const EMBEDDINGS: &[(&str, ProviderKind)] =
+    if cfg!(feature = "torch") { &[BUILT_IN, (TORCH, ProviderKind::Torch)] } else { &[BUILT_IN] };
+
+/// Where `make models` puts the sentence model, seen from the config's folder.
+const TORCH_MODEL: &str = "data/models/all-MiniLM-L6-v2";
 
 /// Who does a port's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,6 +36,9 @@ const LATER_EMBEDDINGS: &[&str] = &["openai", "openai_compatible", "torch"];
 pub enum ProviderKind {
     /// The part that comes with the program: no key, no network, no download.
     BuiltIn,
+    /// A sentence model in a folder, through libtorch; only for embeddings, and only in programs
+    /// that are built with the feature `torch`.
+    Torch,
 }
 
 /// One `[providers.<port>]`.
@@ -35,7 +49,7 @@ pub struct ProviderConfig {
     /// Where the service is; not used by the built-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
-    /// The service's model; not used by the built-in.
+    /// The service's model, or the folder of a local one; not used by the built-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Where the service's key is; not used by the built-in.
@@ -49,12 +63,19 @@ pub struct ProviderConfig {
 }
 
 impl ProviderConfig {
-    fn read(mut section: Section<'_>, later: &[&str], folder: &Path) -> Self {
-        let kind = section
-            .choice("kind", &[("built_in", ProviderKind::BuiltIn)], later)
-            .unwrap_or(ProviderKind::BuiltIn);
+    fn read(
+        mut section: Section<'_>,
+        offered: &[(&str, ProviderKind)],
+        later: &[&str],
+        folder: &Path,
+    ) -> Self {
+        let kind = section.choice("kind", offered, later).unwrap_or(ProviderKind::BuiltIn);
         let base_url = read_url(&mut section, "base_url");
-        let model = section.text("model", 200);
+        let mut model = section.text("model", 200);
+        if kind == ProviderKind::Torch {
+            let named = model.unwrap_or_else(|| TORCH_MODEL.to_owned());
+            model = Some(folder.join(named).display().to_string());
+        }
         let api_key = secret_place(&mut section, "api_key_env", "api_key_file", folder);
         let timeouts = Duration::from_secs(1)..=Duration::from_secs(60 * 60);
         let timeout = section.duration("timeout", timeouts).unwrap_or(Duration::from_secs(60));
@@ -66,10 +87,10 @@ impl ProviderConfig {
     /// The keys that are given although this provider makes no use of them.
     #[must_use]
     pub fn unused_keys(&self) -> Vec<&'static str> {
-        let ProviderKind::BuiltIn = self.kind;
+        let has_model = self.kind == ProviderKind::Torch;
         given([
             ("base_url", self.base_url.is_some()),
-            ("model", self.model.is_some()),
+            ("model", self.model.is_some() && !has_model),
             ("api_key_env or api_key_file", self.api_key.is_some()),
         ])
     }
@@ -91,17 +112,30 @@ pub struct ProvidersConfig {
 impl ProvidersConfig {
     pub(super) fn read(mut section: Section<'_>, folder: &Path) -> Self {
         let config = Self {
-            text: ProviderConfig::read(section.section("text"), LATER_TEXT, folder),
-            voice: ProviderConfig::read(section.section("voice"), LATER_VOICE, folder),
-            images: ProviderConfig::read(section.section("images"), LATER_IMAGES, folder),
+            text: ProviderConfig::read(section.section("text"), &[BUILT_IN], LATER_TEXT, folder),
+            voice: ProviderConfig::read(section.section("voice"), &[BUILT_IN], LATER_VOICE, folder),
+            images: ProviderConfig::read(
+                section.section("images"),
+                &[BUILT_IN],
+                LATER_IMAGES,
+                folder,
+            ),
             embeddings: ProviderConfig::read(
                 section.section("embeddings"),
+                EMBEDDINGS,
                 LATER_EMBEDDINGS,
                 folder,
             ),
         };
         section.finish();
         config
+    }
+
+    /// The folder of the sentence model that compares topics, if one does.
+    #[must_use]
+    pub fn sentence_model(&self) -> Option<PathBuf> {
+        let is_local = self.embeddings.kind == ProviderKind::Torch;
+        self.embeddings.model.as_ref().filter(|_| is_local).map(PathBuf::from)
     }
 }
 

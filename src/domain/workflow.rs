@@ -8,7 +8,7 @@ use super::stage::{DoneStage, Position, StageName, StageState};
 use super::timestamp::Timestamp;
 
 /// How a topic is to be chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentType {
     /// The best current score.
@@ -18,6 +18,21 @@ pub enum ContentType {
     Scheduled,
     /// Notes, regardless of freshness.
     Evergreen,
+}
+
+impl ContentType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Trending, Self::Scheduled, Self::Evergreen];
+
+    /// The name used everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trending => "trending",
+            Self::Scheduled => "scheduled",
+            Self::Evergreen => "evergreen",
+        }
+    }
 }
 
 /// How urgent a workflow is: 1–10, 10 is most urgent.

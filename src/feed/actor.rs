@@ -1,4 +1,4 @@
-//! The actor that brings commits from the fold to the hub.
+//! The actor that brings commits from the fold to the hub and to the figures.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use super::hub::{FeedHub, FeedItem};
 use super::view::event_views;
 use crate::domain::ids::ChannelId;
 use crate::journal::fold::Fold;
+use crate::telemetry::metrics::Metrics;
 
 /// Brings commits from the fold to the hub.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct FeedActor {
     pub fold: Arc<Fold>,
     /// Where they go.
     pub hub: FeedHub,
+    /// Where they are counted.
+    pub metrics: Metrics,
 }
 
 /// The forwarding under way; dropping it ends it.
@@ -49,12 +52,17 @@ impl Actor for FeedActor {
     ) -> Result<Forwarding, ActorProcessingErr> {
         let mut commits = self.fold.subscribe();
         let (fold, hub) = (Arc::clone(&self.fold), self.hub.clone());
+        let metrics = self.metrics.clone();
         hub.ring().begin_after(fold.applied());
         let forwarding = tokio::spawn(async move {
             loop {
                 match commits.recv().await {
                     Ok(commit) => {
                         let channel = channel_name(&fold, commit.commit.channel);
+                        let committed = &commit.commit;
+                        committed.events.iter().for_each(|event| {
+                            metrics.note(&channel, committed.at, event);
+                        });
                         hub.ring().push(event_views(&commit, &channel));
                         hub.publish(FeedItem::Committed(commit));
                     }

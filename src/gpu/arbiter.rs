@@ -45,7 +45,7 @@ use watchdog::Alarm;
 
 use crate::domain::ids::ChannelId;
 
-pub use limits::{DeviceSpec, Discipline, Limits, MAX_BYTES, ModelSpec, Setup};
+pub use limits::{DeviceSpec, Discipline, Limits, MAX_BYTES, ModelSpec, Setup, permille};
 pub use outcome::{Cause, Event, Grant, PoolUse, Refusal};
 pub use request::{
     DeviceChoice, DeviceId, Epoch, GpuMemory, GpuNeed, HostAmounts, KindId, LeaseId, OwnerId, Pool,

@@ -26,7 +26,7 @@ use readings::read_all;
 
 use super::arbiter::{
     Arbiter, DeviceChoice, DeviceId, Event, GpuMemory, GpuNeed, Grant, KindId, LeaseId, OwnerId,
-    Pool, PoolUse, Refusal, Request, RequestId, Setup,
+    Pool, Refusal, Request, RequestId, Setup,
 };
 use super::driver::{GpuDriver, NoGpu};
 use super::lease::{BrokerMsg, GpuWish, Held, Lease, LeaseReply, Need};
@@ -113,12 +113,6 @@ impl Books {
     fn now_ms(&self) -> u64 {
         let lived = Instant::now().saturating_duration_since(self.began);
         u64::try_from(lived.as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// How a pool stands.
-    #[must_use]
-    pub fn pool_use(&self, pool: Pool) -> PoolUse {
-        self.arbiter.pool_use(pool)
     }
 }
 

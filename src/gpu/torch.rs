@@ -1,20 +1,21 @@
-//! Sentence embeddings by a BERT model through libtorch; only with the feature `torch`.
+//! Sentence embeddings by a BERT model through libtorch; only with the feature `torch`, and only in a
+//! worker child: a library of this size may crash, and its memory is bounded by process.
 //!
-//! Read `bert` (the model), `model` (its files, its tokenizer, whole texts) and `stream` (how it works
-//! on a leased stream).
+//! Read `bert` (the model), `model` (its files, its tokenizer, whole texts), `stream` (how it works on
+//! a stream of ours) and `seat` (how a child uses the place its parent leased).
 //!
 //! Architecture invariant: libtorch is asked through functions that answer with an error; what it
 //! cannot do is a [`TorchFault`], never a panic. A device is used only through a stream that was
 //! leased; without one the processor is used.
 
 mod bert;
-mod embedder;
 mod model;
+mod seat;
 mod stream;
 
 pub use bert::{Bert, Shape};
-pub use embedder::TorchEmbedder;
 pub use model::SentenceModel;
+pub use seat::{Embedded, Seat, embed_in_seat};
 pub use stream::{CurrentStream, cuda_is_there};
 
 /// Why something cannot be done with libtorch.

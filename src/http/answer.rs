@@ -8,16 +8,38 @@ use warp::http::header::{
 use warp::http::{Response, StatusCode};
 
 use super::problem::Problem;
+use crate::telemetry::metrics;
 
-/// An answer with a body of JSON.
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// One JSON document.
+    Json,
+    /// A problem document (RFC 9457).
+    Problem,
+    /// Figures for Prometheus.
+    Metrics,
+}
+
+impl BodyKind {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Problem => "application/problem+json",
+            Self::Metrics => metrics::CONTENT_TYPE,
+        }
+    }
+}
+
+/// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body: one JSON document.
+    /// The body.
     pub body: String,
-    /// Whether the body is a problem document.
-    pub is_problem: bool,
+    /// What it is.
+    pub kind: BodyKind,
     headers: Vec<(HeaderName, String)>,
 }
 
@@ -35,7 +57,13 @@ impl Answer {
     /// An answer whose body is JSON already.
     #[must_use]
     pub fn of_text(status: u16, body: String) -> Self {
-        Self { status, body, is_problem: false, headers: Vec::new() }
+        Self { status, body, kind: BodyKind::Json, headers: Vec::new() }
+    }
+
+    /// Figures for Prometheus.
+    #[must_use]
+    pub fn metrics(body: String) -> Self {
+        Self { status: 200, body, kind: BodyKind::Metrics, headers: Vec::new() }
     }
 
     /// The same answer with the address of what was made.
@@ -51,7 +79,7 @@ impl Answer {
         let mut response = Response::new(self.body.into_bytes());
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = if self.is_problem { "application/problem+json" } else { "application/json" };
+        let kind = self.kind.content_type();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -79,6 +107,6 @@ impl From<Problem> for Answer {
         }
         // A struct of texts and numbers can always be written.
         let body = serde_json::to_string(&problem).unwrap_or_default();
-        Self { status: problem.status, body, is_problem: true, headers }
+        Self { status: problem.status, body, kind: BodyKind::Problem, headers }
     }
 }

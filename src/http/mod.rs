@@ -19,6 +19,7 @@ pub mod events;
 mod gpu;
 pub mod guard;
 pub mod health;
+mod metrics;
 pub mod orchestrator;
 pub mod page;
 pub mod problem;

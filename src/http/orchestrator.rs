@@ -30,6 +30,7 @@ use crate::journal::fold::Fold;
 use crate::journal::queue::JournalHandle;
 use crate::ports::clock::{Clock, Entropy};
 use crate::supervision::observe::Registry;
+use crate::telemetry::metrics::Metrics;
 
 /// A script that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +146,8 @@ pub struct Orchestrator {
     pub fold: Arc<Fold>,
     /// What has just happened.
     pub hub: FeedHub,
+    /// Figures of what has happened.
+    pub metrics: Metrics,
     /// The way to the journal, to see whether it has failed.
     pub journal: JournalHandle,
     /// The journal's folder, for events that are not in memory any more.

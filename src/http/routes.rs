@@ -66,6 +66,7 @@ pub enum Endpoint {
     Analytics,
     Gpu,
     Events,
+    Metrics,
     Health,
     Ready,
 }
@@ -96,6 +97,7 @@ pub const ROUTES: &[(Verb, &str, Endpoint)] = &[
     (Verb::Get, "/api/v1/analytics", Endpoint::Analytics),
     (Verb::Get, "/api/v1/gpu", Endpoint::Gpu),
     (Verb::Get, "/api/v1/events", Endpoint::Events),
+    (Verb::Get, "/metrics", Endpoint::Metrics),
     (Verb::Get, "/healthz", Endpoint::Health),
     (Verb::Get, "/readyz", Endpoint::Ready),
 ];
@@ -105,8 +107,22 @@ pub const ROUTES: &[(Verb, &str, Endpoint)] = &[
 pub struct Found {
     /// Which.
     pub endpoint: Endpoint,
+    /// The path as the table has it.
+    pub pattern: &'static str,
     /// What stands for `{id}`.
     pub id: String,
+}
+
+/// The method as figures name it: one of a few, whatever was sent.
+#[must_use]
+pub fn method_label(method: &str) -> &'static str {
+    match method {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
 }
 
 /// Finds the endpoint of a method and a path.
@@ -118,7 +134,7 @@ pub fn find(method: &str, path: &str) -> Result<Found, Problem> {
         .iter()
         .filter_map(|(verb, pattern, endpoint)| {
             let id = matched(pattern, path)?;
-            Some((*verb, Found { endpoint: *endpoint, id }))
+            Some((*verb, Found { endpoint: *endpoint, pattern, id }))
         })
         .collect();
     if at_path.is_empty() {

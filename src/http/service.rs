@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::time::Instant;
 use warp::filters::path::FullPath;
 use warp::host::Authority;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -21,7 +22,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::replay::{Replay, key_reused};
 use super::routes::{self, Endpoint, Found};
-use super::{analytics, channels, events, gpu, health, script, trends, videos, workflows};
+use super::{analytics, channels, events, gpu, health, metrics, script, trends, videos, workflows};
 use crate::actors::messages::RequestNote;
 use crate::domain::artifact::Digest;
 use crate::domain::channel::ChannelState;
@@ -103,17 +104,28 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 async fn respond(node: &Orchestrator, guard: &Guard, raw: Raw) -> Response<Vec<u8>> {
-    let answer = answer(node, guard, raw).await.unwrap_or_else(Answer::from);
+    let asked = Instant::now();
+    let found = routes::find(raw.method.as_str(), raw.path.as_str());
+    // What is not in the table is counted as one: a label must not come from a request.
+    let endpoint = found.as_ref().map_or("none", |found| found.pattern);
+    let method = routes::method_label(raw.method.as_str());
+    let answer = answer(node, guard, raw, found).await.unwrap_or_else(Answer::from);
+    node.metrics.answered(endpoint, method, asked.elapsed());
     if answer.status >= 500 {
         tracing::warn!(status = answer.status, body = answer.body, "a request failed");
     }
     answer.into_response()
 }
 
-async fn answer(node: &Orchestrator, guard: &Guard, raw: Raw) -> Result<Answer, Problem> {
+async fn answer(
+    node: &Orchestrator,
+    guard: &Guard,
+    raw: Raw,
+    found: Result<Found, Problem>,
+) -> Result<Answer, Problem> {
     let path = raw.path.as_str();
     guard.check(raw.authority.as_ref(), &raw.headers, path)?;
-    let Found { endpoint, id } = routes::find(raw.method.as_str(), path)?;
+    let Found { endpoint, id, .. } = found?;
     let query = Query::parse(&raw.query)?;
     if raw.method != Method::POST {
         let command = drawn_command(node)?;
@@ -225,6 +237,7 @@ async fn carry_out(
         Endpoint::Analytics => analytics::answer_list(&call.query),
         Endpoint::Gpu => gpu::show(node, &call.query).await,
         Endpoint::Events => events::page(node, &call.query).await,
+        Endpoint::Metrics => metrics::show(node, &call.query).await,
         Endpoint::Health => health::alive(),
         Endpoint::Ready => health::ready(node),
     }

@@ -19,7 +19,7 @@ use crate::domain::apply::apply;
 use crate::domain::channel::ChannelState;
 use crate::domain::ids::{ChannelId, Generation, Seq};
 use crate::domain::stage::StageState;
-use crate::domain::workflow::Workflow;
+use crate::domain::workflow::{ContentType, Workflow};
 
 /// A commit with its place in the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +152,18 @@ impl Fold {
         let books = self.books();
         let workflows = books.channels.values().flat_map(|state| state.workflows.values());
         u32::try_from(workflows.filter(|workflow| workflow.is_live()).count()).unwrap_or(u32::MAX)
+    }
+
+    /// How many workflows of each content type can still move without a person.
+    #[must_use]
+    pub fn live_by_type(&self) -> BTreeMap<ContentType, u64> {
+        let books = self.books();
+        let workflows = books.channels.values().flat_map(|state| state.workflows.values());
+        let mut counts = BTreeMap::new();
+        for workflow in workflows.filter(|workflow| workflow.is_live()) {
+            *counts.entry(workflow.content_type).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// How many stages are being carried out or queued.

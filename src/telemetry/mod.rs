@@ -1,5 +1,6 @@
-//! What the program says about itself: ticks for whoever watches.
+//! What the program says about itself: ticks for whoever watches, figures for monitoring.
 //!
 //! Architecture invariant: nothing decides anything by what is said here.
 
+pub mod metrics;
 pub mod tick;

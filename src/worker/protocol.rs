@@ -15,6 +15,7 @@ use crate::domain::failure::Failure;
 use crate::domain::narration::Pauses;
 use crate::domain::script::Script;
 use crate::domain::ticket::Ticket;
+use crate::domain::workflow::Priority;
 
 /// The version both sides must speak; another one is refused.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -158,6 +159,8 @@ pub enum Job {
     Speak(SpeakJob),
     /// Make the video; the result is the renderer's.
     Render(RenderJob),
+    /// Say what texts mean, by a sentence model; the result is an [`EmbedResult`].
+    Embed(EmbedJob),
     /// Fail in a chosen way, for tests and drills.
     CrashTest(CrashTestJob),
 }
@@ -291,6 +294,64 @@ pub struct MusicOrder {
     /// Where the WAV file goes.
     pub out: PathBuf,
 }
+
+/// Turn texts into vectors by a sentence model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedJob {
+    /// The folder of the model.
+    pub model: PathBuf,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Where the vectors go: 32-bit floats in little-endian order, one vector after the other. A
+    /// report line would be too short for them.
+    pub out: PathBuf,
+    /// The place on a device that the parent holds a lease of; without one the processor is used.
+    pub seat: Option<DeviceSeat>,
+}
+
+/// What a child may use of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceSeat {
+    /// Which device, as CUDA counts.
+    pub device: u16,
+    /// How urgent its stream is: that of the parent's request.
+    pub priority: Priority,
+    /// The most of the device's memory that the process may take, above 0 and up to 1.
+    pub memory_fraction: f64,
+}
+
+/// What an [`EmbedJob`] made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedResult {
+    /// How many vectors there are.
+    pub vectors: usize,
+    /// How many numbers each of them has.
+    pub width: usize,
+    /// `cpu`, or `cuda` with the device's number.
+    pub device: String,
+    /// Why it was not the device that was leased, if so.
+    pub fallback: Option<String>,
+}
+
+impl Job {
+    /// What of the environment the child must be started with: libraries read it before the job is
+    /// known to them.
+    #[must_use]
+    pub fn environment(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Embed(EmbedJob { seat: Some(seat), .. }) => {
+                let fraction = seat.memory_fraction.clamp(1e-4, 1.0);
+                Some((LIBTORCH_MEMORY, format!("per_process_memory_fraction:{fraction:.4}")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How libtorch's allocator on a device is told its bounds.
+const LIBTORCH_MEMORY: &str = "PYTORCH_CUDA_ALLOC_CONF";
 
 /// Fail in a chosen way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -82,7 +82,8 @@ pub async fn spawn_job(
     let (started, start) = oneshot::channel();
     let (said, reports) = mpsc::channel(QUEUED_REPORTS);
     let program = program.to_owned();
-    let nurse = Nurse { program, line, seat, said };
+    let environment = envelope.job.environment();
+    let nurse = Nurse { program, environment, line, seat, said };
     std::thread::Builder::new()
         .name("worker-nurse".to_owned())
         .spawn(move || nurse.attend(started))
@@ -184,6 +185,7 @@ impl Drop for WorkerChild {
 
 struct Nurse {
     program: PathBuf,
+    environment: Option<(&'static str, String)>,
     line: Vec<u8>,
     seat: Option<Seat>,
     said: mpsc::Sender<FromNurse>,
@@ -191,7 +193,7 @@ struct Nurse {
 
 impl Nurse {
     fn attend(self, started: oneshot::Sender<std::io::Result<(u32, Killer)>>) {
-        let mut child = match start(&self.program) {
+        let mut child = match start(&self.program, self.environment.clone()) {
             Ok(child) => child,
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -256,9 +258,10 @@ impl Nurse {
 }
 
 /// In a process group of its own: Ctrl-C on the terminal is for the parent, which decides.
-fn start(program: &Path) -> std::io::Result<Child> {
+fn start(program: &Path, environment: Option<(&'static str, String)>) -> std::io::Result<Child> {
     Command::new(program)
         .arg(WORKER_COMMAND)
+        .envs(environment)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

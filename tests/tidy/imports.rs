@@ -17,8 +17,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("supervision", &["domain"]),
     ("journal", &["domain", "telemetry"]),
     ("media", &["domain", "craft"]),
-    ("adapters", &["ports", "craft", "domain", "worker", "telemetry"]),
     ("gpu", &["domain", "ports", "supervision", "telemetry"]),
+    // `gpu`: a model in a child holds a lease.
+    ("adapters", &["ports", "craft", "domain", "worker", "gpu", "telemetry"]),
     ("feed", &["domain", "journal", "telemetry"]),
     ("actors", &["domain", "craft", "journal", "ports", "supervision", "gpu", "telemetry"]),
     // The rim.

@@ -3,7 +3,7 @@
 //! Architecture invariant: two channels that are made here differ in nothing but their setup.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ChannelSetup;
@@ -16,6 +16,7 @@ use crate::actors::scriptwriter::Scriptwriter;
 use crate::actors::stage_work::{StageTools, StageWork};
 use crate::actors::trend_scout::TrendScout;
 use crate::actors::uploader::Uploader;
+use crate::adapters::child_embedder::ChildEmbedder;
 use crate::adapters::execution_log::ExecutionLogFile;
 use crate::adapters::offline::artifacts::LocalArtifacts;
 use crate::adapters::offline::child::ChildRunner;
@@ -34,6 +35,7 @@ use crate::domain::stage::StageName;
 use crate::journal::fold::Fold;
 use crate::journal::queue::JournalHandle;
 use crate::ports::clock::{Clock, Entropy};
+use crate::ports::embedder::Embedder;
 use crate::ports::execution_log::ExecutionLog;
 use crate::supervision::handle::Handle;
 use crate::supervision::intensity::RestartPolicy;
@@ -63,6 +65,8 @@ pub(super) struct Workshop {
     renderer: Arc<ChildRenderer>,
     library: Arc<LocalLibrary>,
     log: Option<Arc<dyn ExecutionLog>>,
+    /// The program and the sentence model that its children run, if one is used.
+    sentences: Option<(PathBuf, PathBuf)>,
 }
 
 impl Workshop {
@@ -81,6 +85,8 @@ impl Workshop {
         })?);
         let program = std::env::current_exe()
             .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
+        let model = settings.sentence_model.clone();
+        let sentences = model.map(|model| (program.clone(), model));
         let children = ChildRunner::new(program, settings.execution_log.clone());
         let library = LocalLibrary::new(root.join("library"), Arc::clone(&ground.clock));
         let log = settings.execution_log.clone();
@@ -96,6 +102,7 @@ impl Workshop {
             library: Arc::new(library),
             log: log.map(|path| Arc::new(ExecutionLogFile::new(path)) as _),
             faces,
+            sentences,
         })
     }
 
@@ -125,8 +132,21 @@ impl Workshop {
         }
     }
 
+    /// Who says what the stories of a channel mean.
+    fn embedder(&self, setup: &ChannelSetup) -> Arc<dyn Embedder> {
+        match &self.sentences {
+            Some((program, model)) => Arc::new(ChildEmbedder::new(
+                program.clone(),
+                model.clone(),
+                self.ground.empire.broker.clone(),
+                setup.profile.id,
+            )),
+            None => Arc::new(HashedEmbedder),
+        }
+    }
+
     fn works(&self, setup: &ChannelSetup) -> BTreeMap<StageName, Arc<dyn StageWork>> {
-        let scout = TrendScout::new(Arc::clone(&setup.source), Arc::new(HashedEmbedder));
+        let scout = TrendScout::new(Arc::clone(&setup.source), self.embedder(setup));
         let render = Renderer::new(
             Arc::clone(&self.images) as _,
             Arc::clone(&self.renderer) as _,

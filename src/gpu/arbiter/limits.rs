@@ -81,6 +81,12 @@ pub struct Limits {
     pub discipline: Discipline,
 }
 
+/// A share of a device's memory, above 0 and up to 1, in thousandths.
+#[must_use]
+pub fn permille(fraction: f64) -> u16 {
+    (fraction * 1_000.0).round().clamp(1.0, 1_000.0) as u16
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -54,7 +54,6 @@ async fn what_is_unknown_is_404_and_what_is_not_asked_so_405() {
         "/",
         "/api/v1",
         "/api/v1/nothing",
-        "/metrics",
         "/openapi.json",
         &format!("/api/v1/workflows/{UNKNOWN}"),
         &format!("/api/v1/workflows/{UNKNOWN}/why"),
@@ -237,5 +236,34 @@ async fn the_brokers_books_are_shown_with_the_life_that_holds_them() {
     site.node.broker.handle().current().unwrap().actor().kill();
     site.node.broker.next_life(life).await;
     assert_eq!(site.get("/api/v1/gpu").await.body["life"], 2);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn figures_are_there_for_prometheus() {
+    let site = Site::new().await;
+    let id = site.start("whales").await;
+    site.wait_for(&id, "completed").await;
+    let failed = site.start("fail").await;
+    site.wait_for(&failed, "failed").await;
+    let held = site.start("hold").await;
+    site.get("/api/v1/nothing").await.is_problem(404, "not_found");
+    let reply = site.get("/metrics").await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.headers["content-type"].starts_with("application/openmetrics-text"));
+    let has = |line: &str| assert!(reply.text.contains(line), "{line} in {}", reply.text);
+    has("ytempire_videos_generated_total{channel=\"deep-sea\",status=\"completed\"} 1\n");
+    has("ytempire_videos_generated_total{channel=\"deep-sea\",status=\"failed\"} 1\n");
+    has("ytempire_active_workflows{type=\"trending\"} 1\n");
+    has("ytempire_active_workflows{type=\"evergreen\"} 0\n");
+    has("ytempire_video_processing_duration_seconds_count{stage=\"render\"} 1\n");
+    has(
+        "ytempire_api_request_duration_seconds_bucket{le=\"+Inf\",endpoint=\"/api/v1/workflows\",method=\"POST\"} 3\n",
+    );
+    has("ytempire_api_request_duration_seconds_count{endpoint=\"none\",method=\"GET\"} 1\n");
+    has("ytempire_gpu_broker_news_total{news=\"granted\"}");
+    assert!(reply.text.ends_with("# EOF\n"));
+    assert!(!reply.text.contains(&held), "no label comes from a request");
+    site.get("/metrics?x=1").await.is_problem(400, "unknown_field");
     site.stop().await;
 }

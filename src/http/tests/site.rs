@@ -51,6 +51,7 @@ use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
 use crate::supervision::tree::Tree;
+use crate::telemetry::metrics::Metrics;
 
 /// Time that passes by a millisecond at every look, so that the order of things shows.
 #[derive(Default)]
@@ -222,6 +223,7 @@ impl Site {
             Environment::new(Arc::clone(&registry), Arc::new(move || jitter.draw()), 8);
         let empire = Empire::new(&environment);
         let hub = FeedHub::default();
+        let metrics = Metrics::default();
         let clock = Arc::new(TickingClock::default());
         let limit = setup.live_workflows.unwrap_or(100_000);
         let admission = Admission::new(Arc::clone(&fold), limit, DiskWatch::default());
@@ -262,6 +264,7 @@ impl Site {
         let node = Arc::new(Orchestrator {
             fold: Arc::clone(&fold),
             hub: hub.clone(),
+            metrics: metrics.clone(),
             journal: journal.clone(),
             journal_folder,
             broker: empire.broker.clone(),
@@ -283,7 +286,7 @@ impl Site {
             sources: None,
             journal: journal.clone(),
             broker: BrokerParts::host_only(1, 2, hub.tick_sink()),
-            feed: feed_spec(&registry, &fold, &hub),
+            feed: feed_spec(&registry, &fold, &hub, &metrics),
             http: Some(Arc::new(move || server.spec(&entry))),
             channels: parts,
             upkeep: None,
@@ -384,11 +387,12 @@ fn feed_spec(
     registry: &Arc<Registry>,
     fold: &Arc<crate::journal::fold::Fold>,
     hub: &FeedHub,
+    metrics: &Metrics,
 ) -> Arc<dyn Fn() -> ChildSpec + Send + Sync> {
     let entry = registry.entry(&Empire::child_path("feed"));
-    let (fold, hub) = (Arc::clone(fold), hub.clone());
+    let feed = FeedActor { fold: Arc::clone(fold), hub: hub.clone(), metrics: metrics.clone() };
     Arc::new(move || {
-        let feed = FeedActor { fold: Arc::clone(&fold), hub: hub.clone() };
+        let feed = feed.clone();
         ChildSpec::new(
             Arc::clone(&entry),
             Arc::new(move |context| {

@@ -2,7 +2,9 @@
 
 use crate::config::quantity::ByteSize;
 use crate::config::scenario::{PolicyKind, Scenario, Work};
-use crate::gpu::arbiter::{DeviceId, DeviceSpec, Discipline, KindId, Limits, ModelSpec, Setup};
+use crate::gpu::arbiter::{
+    DeviceId, DeviceSpec, Discipline, KindId, Limits, ModelSpec, Setup, permille,
+};
 
 /// Weights of kinds that a scenario neither lists nor gives a size, as in the design.
 const DEFAULT_WEIGHTS: [(&str, ByteSize); 4] = [
@@ -81,7 +83,6 @@ pub(super) fn device_id(scenario: &Scenario, name: &str) -> Option<DeviceId> {
 
 /// The machine of the scenario under `policy`.
 pub(super) fn setup(scenario: &Scenario, kinds: &Kinds, policy: PolicyKind) -> Setup {
-    let permille = (scenario.policy.memory_fraction * 1_000.0).round() as u16;
     let device = |device: &crate::config::scenario::ScenarioDevice| {
         // A burst of a thousand leases is a scenario too; what a stream costs is not simulated.
         DeviceSpec { streams: u32::MAX, ..DeviceSpec::new(device.name.clone(), device.vram.0) }
@@ -90,7 +91,7 @@ pub(super) fn setup(scenario: &Scenario, kinds: &Kinds, policy: PolicyKind) -> S
         devices: scenario.devices.iter().map(device).collect(),
         models: kinds.0.clone(),
         limits: Limits {
-            memory_permille: permille.clamp(1, 1_000),
+            memory_permille: permille(scenario.policy.memory_fraction),
             max_hold_ms: u64::try_from(scenario.policy.max_hold.as_millis()).unwrap_or(u64::MAX),
             max_waiting: usize::MAX,
             max_leases: usize::MAX,

@@ -51,6 +51,7 @@ use crate::supervision::observe::Registry;
 use crate::supervision::spec::ChildSpec;
 use crate::supervision::start_error::StartError;
 use crate::supervision::tree::Tree;
+use crate::telemetry::metrics::Metrics;
 
 /// The longest that the journal's writer lags behind what is sent to it.
 const SYNC_LAG_MS: u64 = 20;
@@ -346,7 +347,7 @@ fn feed_spec(
     hub: &FeedHub,
 ) -> Arc<dyn Fn() -> ChildSpec + Send + Sync> {
     let entry = registry.entry(&Empire::child_path("feed"));
-    let feed = FeedActor { fold: Arc::clone(fold), hub: hub.clone() };
+    let feed = FeedActor { fold: Arc::clone(fold), hub: hub.clone(), metrics: Metrics::default() };
     Arc::new(move || {
         let feed = feed.clone();
         let start = Arc::new(move |context: crate::supervision::handle::StartContext| {
