@@ -88,6 +88,9 @@ impl ChannelActor {
 
     /// A finished workflow needs its half-made files no more.
     fn clear_workbenches(&self, workflow: WorkflowId) {
+        if !self.parts.works.values().any(|work| work.is_recorded()) {
+            return;
+        }
         let artifacts = std::sync::Arc::clone(&self.parts.tools.artifacts);
         tokio::spawn(async move {
             // What stays behind now is removed when the node next starts.

@@ -1,7 +1,8 @@
 //! One job from beginning to end: found finished, or leased, limited, done and recorded.
 //!
 //! Architecture invariant: a result is recorded before it is reported, under a key of everything it
-//! depends on; so work that was finished before a crash is not done again.
+//! depends on, so work that was finished before a crash is not done again; but for work that costs no
+//! more than the record would.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,10 +31,8 @@ pub(super) async fn carry_out(
     job: &StageJob,
     cancel: &CancellationToken,
 ) -> Result<StageSuccess, Failure> {
-    let key = key_of(work, tools, job);
-    if let Some(record) = tools.artifacts.finished(job.ticket.workflow, key).await?
-        && let Ok(success) = serde_json::from_slice(&record)
-    {
+    let key = work.is_recorded().then(|| key_of(work, tools, job));
+    if let Some(success) = finished_before(tools, job, key).await? {
         return Ok(success);
     }
     let lease = lease_for(work, tools, job).await?;
@@ -42,14 +41,28 @@ pub(super) async fn carry_out(
         note(tools, job, Phase::Start)?;
     }
     let success = limited(work, tools, job, &control, lease.as_ref()).await?;
-    let record = serde_json::to_vec(&success).map_err(|error| {
-        Failure::permanent("record_unwritable", format!("the result cannot be written: {error}"))
-    })?;
-    tools.artifacts.finish(job.ticket.workflow, key, record).await?;
+    if let Some(key) = key {
+        let record = serde_json::to_vec(&success).map_err(|error| {
+            let message = format!("the result cannot be written: {error}");
+            Failure::permanent("record_unwritable", message)
+        })?;
+        tools.artifacts.finish(job.ticket.workflow, key, record).await?;
+    }
     if work.logged_by() == LoggedBy::Shell {
         note(tools, job, Phase::End)?;
     }
     Ok(success)
+}
+
+/// What the work of `job` came to when it was finished before a crash.
+async fn finished_before(
+    tools: &StageTools,
+    job: &StageJob,
+    key: Option<Digest>,
+) -> Result<Option<StageSuccess>, Failure> {
+    let Some(key) = key else { return Ok(None) };
+    let record = tools.artifacts.finished(job.ticket.workflow, key).await?;
+    Ok(record.and_then(|record| serde_json::from_slice(&record).ok()))
 }
 
 /// Where the work of `job` is kept: a digest of everything its result depends on.

@@ -129,6 +129,12 @@ pub trait StageWork: Send + Sync {
     /// Everything beside the inputs that its result depends on: settings, producer and version.
     fn settings(&self, job: &StageJob, tools: &StageTools) -> String;
 
+    /// Whether its result is recorded, durably, before it is reported, so that it is found and not
+    /// done again when the node dies in between. Work that costs no more than the record need not.
+    fn is_recorded(&self) -> bool {
+        true
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use super::bench::{self, BenchArgs};
 use super::channel_cmd::{self, ChannelArgs};
 use super::config_cmd::{self, ConfigArgs};
 use super::demo::{self, DemoArgs};
@@ -51,6 +52,7 @@ enum Command {
     Journal(JournalArgs),
     Simulate(SimulateArgs),
     Gpu(GpuArgs),
+    Bench(BenchArgs),
     Config(ConfigArgs),
     Doctor(DoctorArgs),
 }
@@ -118,6 +120,7 @@ fn carry_out(app: App) -> ExitCode {
         },
         Command::Journal(args) => output.finish(journal_cmd::run(&args, &common)),
         Command::Gpu(args) => output.finish(gpu_cmd::run(&args, &common)),
+        Command::Bench(args) => output.finish(bench::run(&args, &common)),
         Command::Simulate(args) => output.finish(simulate_cmd::run(&args, &common)),
         Command::Config(args) => {
             let is_set = |name: &str| std::env::var_os(name).is_some();

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 pub use roster::Roster;
 use store_thread::{StoreThread, follow};
 use workshop::{Ground, Workshop};
+pub use workshop::{Works, WorksMaker};
 
 use super::data_folder::DataFolder;
 use super::desk::{ConfigFile, NodeDesk};
@@ -102,6 +103,8 @@ pub struct NodeParts {
     pub entropy: Arc<dyn Entropy>,
     /// The config file, which the API may change and reload; `None` where there is none.
     pub config_file: Option<ConfigFile>,
+    /// Who does the work of the stages, instead of those who make videos.
+    pub works: Option<WorksMaker>,
 }
 
 /// Makes the channels of a node whose live sources are the given ones.
@@ -144,7 +147,7 @@ impl Node {
         settings: NodeSettings,
         parts: NodeParts,
     ) -> Result<Self, CliError> {
-        let NodeParts { channels, clock, entropy, config_file } = parts;
+        let NodeParts { channels, clock, entropy, config_file, works } = parts;
         // Without it a file-size limit would kill the process instead of failing the write.
         let survived = survive_file_size_limit();
         survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
@@ -193,7 +196,7 @@ impl Node {
             ticks: hub.tick_sink(),
             admission: admission.clone(),
         };
-        let workshop = Workshop::new(ground, folder.root(), &settings, artifacts.clone())?;
+        let workshop = Workshop::new(ground, folder.root(), &settings, artifacts.clone(), works)?;
         let (roster, parts) = Roster::new(Arc::new(workshop), setups);
         let upkeep = UpkeepParts {
             fold: Arc::clone(&fold),
@@ -278,6 +281,11 @@ impl Node {
     /// Waits until the tree has failed, and says why.
     pub async fn failed(&self) -> CliError {
         tree_error(&self.journal, self.tree.ended().await)
+    }
+
+    /// Waits until the store holds everything that is committed now, or has failed.
+    pub async fn store_caught_up(&self) {
+        self.store.caught_up(self.fold.applied()).await;
     }
 
     /// Starts nothing new any more, and gives what is running up to `limit` to come to its end.

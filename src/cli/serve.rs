@@ -75,7 +75,7 @@ async fn serve(common: &CommonOptions, settings: &Settings) -> Result<Exit, CliE
     let config = settings.config.clone();
     let channels: ChannelMaker =
         Box::new(move |sources: &Sources| Ok(live_setups(&config, sources, &client)));
-    let parts = NodeParts { channels, clock, entropy, config_file };
+    let parts = NodeParts { channels, clock, entropy, config_file, works: None };
     let node = Node::start(folder, node_settings, parts).await?;
     announce(common, settings, &node);
     let ended = wait(&node, &mut signals).await;

@@ -20,6 +20,19 @@ const OPEN_LIMIT: Duration = Duration::from_secs(60);
 /// Rows or pieces that are written together while the store is made anew.
 const REBUILT_TOGETHER: usize = 256;
 
+/// How long changes gather before they are written together: a row that changes again meanwhile is
+/// written once.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// What a follower is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Not to wait for more to gather until it is at this point.
+    pub hurry_to: Seq,
+    /// To catch up, flush and end.
+    pub stop: bool,
+}
+
 /// Why the store does not follow.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
@@ -109,36 +122,46 @@ impl Follower {
         Ok(())
     }
 
-    /// Follows until `stop` says so, then flushes. Blocks: for a thread of its own.
+    /// Follows until it is asked to stop, then flushes. Tells `at` how far it is. Blocks: for a
+    /// thread of its own.
     ///
     /// # Errors
     /// [`FollowError`] when the store failed and is given up.
     pub fn follow(
         mut self,
         runtime: &tokio::runtime::Handle,
-        mut stop: watch::Receiver<bool>,
+        mut asked: watch::Receiver<Asked>,
+        at: &watch::Sender<Seq>,
     ) -> Result<(), FollowError> {
         let mut applied = self.fold.watch_applied();
         loop {
             applied.borrow_and_update();
+            let asks = *asked.borrow_and_update();
             self.catch_up()?;
-            if *stop.borrow() {
+            at.send_replace(self.at.applied);
+            if asks.stop {
                 break;
             }
-            let asked_to_stop = runtime.block_on(async {
+            let is_over = runtime.block_on(async {
                 tokio::select! {
                     biased;
-                    asked = stop.changed() => asked.is_err(),
-                    _ = applied.changed() => false,
+                    changed = asked.changed() => return changed.is_err(),
+                    changed = applied.changed() => if changed.is_err() { return true },
                 }
+                if asked.borrow().hurry_to > self.at.applied {
+                    return false;
+                }
+                let more = tokio::time::timeout(GATHER, asked.changed()).await;
+                more.is_ok_and(|changed| changed.is_err())
             });
             // Nobody is left who could ask.
-            if asked_to_stop {
+            if is_over {
                 break;
             }
         }
         self.catch_up()?;
         self.store.flush()?;
+        at.send_replace(self.at.applied);
         Ok(())
     }
 

@@ -3,4 +3,5 @@
 //! Architecture invariant: nothing decides anything by what is said here.
 
 pub mod metrics;
+pub mod syncs;
 pub mod tick;

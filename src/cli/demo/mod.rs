@@ -86,7 +86,7 @@ async fn demo(
     let mut node_settings = NodeSettings::of(&settings.config);
     node_settings.listen = ANY_LOCAL_PORT;
     node_settings.token = settings.config.http.token.as_ref().map(secret_of).transpose()?;
-    let parts = NodeParts { channels, clock, entropy, config_file: None };
+    let parts = NodeParts { channels, clock, entropy, config_file: None, works: None };
     let node = Node::start(folder, node_settings, parts).await?;
     let result = round(&node, common, began, &root).await;
     node.stop().await;

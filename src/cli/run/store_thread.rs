@@ -7,22 +7,31 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::cli::data_folder::DataFolder;
+use crate::domain::ids::Seq;
 use crate::journal::fold::Fold;
-use crate::journal::follower::Follower;
+use crate::journal::follower::{Asked, Follower};
 use crate::ports::clock::Clock;
 
 /// The thread, and the way to end it.
 pub(super) struct StoreThread {
-    stop: watch::Sender<bool>,
+    asked: watch::Sender<Asked>,
+    at: watch::Receiver<Seq>,
     thread: tokio::task::JoinHandle<()>,
 }
 
 impl StoreThread {
     /// Lets the store catch up with what was committed, and closes it.
     pub(super) async fn stop(self) {
-        self.stop.send_replace(true);
+        self.asked.send_modify(|asked| asked.stop = true);
         // A store that failed has said so; it is rebuilt at the next start.
         let _ = self.thread.await;
+    }
+
+    /// Waits until the store holds everything up to `seq`, or has failed.
+    pub(super) async fn caught_up(&self, seq: Seq) {
+        self.asked.send_modify(|asked| asked.hurry_to = asked.hurry_to.max(seq));
+        // A store that failed has said so.
+        let _ = self.at.clone().wait_for(|at| *at >= seq).await;
     }
 }
 
@@ -31,7 +40,8 @@ impl StoreThread {
 pub(super) fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -> StoreThread {
     let path = folder.root().join("store");
     let (now, fold) = (clock.now(), Arc::clone(fold));
-    let (stop, stopping) = watch::channel(false);
+    let (asked, asks) = watch::channel(Asked::default());
+    let (tell_at, at) = watch::channel(Seq(0));
     let runtime = tokio::runtime::Handle::current();
     let thread = tokio::task::spawn_blocking(move || {
         let (follower, set_aside) = match Follower::open(&path, now, fold) {
@@ -45,9 +55,9 @@ pub(super) fn follow(folder: &DataFolder, fold: &Arc<Fold>, clock: &dyn Clock) -
             let (cause, path) = (aside.cause, aside.path.display());
             tracing::warn!(%cause, %path, "the store was damaged: set aside and rebuilt");
         }
-        if let Err(error) = follower.follow(&runtime, stopping) {
+        if let Err(error) = follower.follow(&runtime, asks, &tell_at) {
             tracing::warn!(%error, "the store fell behind; it is rebuilt at the next start");
         }
     });
-    StoreThread { stop, thread }
+    StoreThread { asked, at, thread }
 }

@@ -32,6 +32,7 @@ use crate::cli::settings::NodeSettings;
 use crate::craft::typeset::Faces;
 use crate::domain::retry::Policies;
 use crate::domain::stage::StageName;
+use crate::gpu::lease::Broker;
 use crate::journal::fold::Fold;
 use crate::journal::queue::JournalHandle;
 use crate::ports::clock::{Clock, Entropy};
@@ -52,25 +53,37 @@ pub(super) struct Ground {
     pub(super) admission: Admission,
 }
 
+/// Who does the work of a channel's stages.
+pub type Works = BTreeMap<StageName, Arc<dyn StageWork>>;
+
+/// Makes the works of a channel.
+pub type WorksMaker = Arc<dyn Fn(&ChannelSetup) -> Works + Send + Sync>;
+
 /// Makes the parts of channels.
 pub(super) struct Workshop {
     pub(super) ground: Ground,
     policies: Arc<Policies>,
+    artifacts: Arc<LocalArtifacts>,
+    log: Option<Arc<dyn ExecutionLog>>,
+    works: WorksMaker,
+}
+
+/// What the real works are made of.
+struct Studio {
     video: VideoSettings,
     faces: Arc<Faces>,
-    artifacts: Arc<LocalArtifacts>,
     writer: Arc<ExtractiveWriter>,
     voice: Arc<FliteVoice>,
     images: Arc<DesignedCards>,
     renderer: Arc<ChildRenderer>,
     library: Arc<LocalLibrary>,
-    log: Option<Arc<dyn ExecutionLog>>,
+    broker: Broker,
     /// The program and the sentence model that its children run, if one is used.
     sentences: Option<(PathBuf, PathBuf)>,
 }
 
 impl Workshop {
-    /// A workshop for the node whose data folder is `root`.
+    /// A workshop for the node whose data folder is `root`, with `works` or the real ones.
     ///
     /// # Errors
     /// [`CliError`] when the font is missing or the program does not know where it is.
@@ -79,30 +92,22 @@ impl Workshop {
         root: &Path,
         settings: &NodeSettings,
         artifacts: LocalArtifacts,
+        works: Option<WorksMaker>,
     ) -> Result<Self, CliError> {
-        let faces = Arc::new(load_faces().map_err(|error| {
-            CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
-        })?);
-        let program = std::env::current_exe()
-            .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
-        let model = settings.sentence_model.clone();
-        let sentences = model.map(|model| (program.clone(), model));
-        let children = ChildRunner::new(program, settings.execution_log.clone());
-        let library = LocalLibrary::new(root.join("library"), Arc::clone(&ground.clock));
         let log = settings.execution_log.clone();
+        let works = match works {
+            Some(works) => works,
+            None => {
+                let studio = Studio::new(&ground, root, settings, &artifacts)?;
+                Arc::new(move |setup: &ChannelSetup| studio.works(setup)) as WorksMaker
+            }
+        };
         Ok(Self {
             ground,
             policies: Arc::new(settings.policies.clone()),
-            video: settings.video,
-            voice: Arc::new(FliteVoice::new(children.clone(), artifacts.voice_cache())),
             artifacts: Arc::new(artifacts),
-            writer: Arc::new(ExtractiveWriter),
-            images: Arc::new(DesignedCards::new(Arc::clone(&faces))),
-            renderer: Arc::new(ChildRenderer::new(children, settings.encoding.clone())),
-            library: Arc::new(library),
             log: log.map(|path| Arc::new(ExecutionLogFile::new(path)) as _),
-            faces,
-            sentences,
+            works,
         })
     }
 
@@ -126,10 +131,40 @@ impl Workshop {
                 ticks: Arc::clone(&ground.ticks),
                 execution_log: self.log.clone(),
             },
-            works: self.works(setup),
+            works: (self.works)(setup),
             registry: Arc::clone(empire.registry()),
             stage_policy: RestartPolicy::default(),
         }
+    }
+}
+
+impl Studio {
+    fn new(
+        ground: &Ground,
+        root: &Path,
+        settings: &NodeSettings,
+        artifacts: &LocalArtifacts,
+    ) -> Result<Self, CliError> {
+        let faces = Arc::new(load_faces().map_err(|error| {
+            CliError::new(Exit::Failed, error.code(), &error).remedy("apt-get install fonts-inter")
+        })?);
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::new(Exit::Failed, "program_unknown", error))?;
+        let model = settings.sentence_model.clone();
+        let sentences = model.map(|model| (program.clone(), model));
+        let children = ChildRunner::new(program, settings.execution_log.clone());
+        let library = LocalLibrary::new(root.join("library"), Arc::clone(&ground.clock));
+        Ok(Self {
+            video: settings.video,
+            voice: Arc::new(FliteVoice::new(children.clone(), artifacts.voice_cache())),
+            writer: Arc::new(ExtractiveWriter),
+            images: Arc::new(DesignedCards::new(Arc::clone(&faces))),
+            renderer: Arc::new(ChildRenderer::new(children, settings.encoding.clone())),
+            library: Arc::new(library),
+            broker: ground.empire.broker.clone(),
+            faces,
+            sentences,
+        })
     }
 
     /// Who says what the stories of a channel mean.
@@ -138,14 +173,14 @@ impl Workshop {
             Some((program, model)) => Arc::new(ChildEmbedder::new(
                 program.clone(),
                 model.clone(),
-                self.ground.empire.broker.clone(),
+                self.broker.clone(),
                 setup.profile.id,
             )),
             None => Arc::new(HashedEmbedder),
         }
     }
 
-    fn works(&self, setup: &ChannelSetup) -> BTreeMap<StageName, Arc<dyn StageWork>> {
+    fn works(&self, setup: &ChannelSetup) -> Works {
         let scout = TrendScout::new(Arc::clone(&setup.source), self.embedder(setup));
         let render = Renderer::new(
             Arc::clone(&self.images) as _,

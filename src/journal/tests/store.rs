@@ -8,7 +8,7 @@ use crate::domain::artifact::{Artifact, Body, Digest};
 use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
 use crate::journal::fold::Fold;
-use crate::journal::follower::Follower;
+use crate::journal::follower::{Asked, Follower};
 use crate::journal::part::Part;
 use crate::journal::rows::{channels_of, put_mark, put_part};
 use crate::journal::store::{Batch, MAX_VALUE};
@@ -184,9 +184,12 @@ fn a_follower_whose_owner_is_gone_ends() {
     let folder = tempfile::tempdir().unwrap();
     let fold = folded(&folder.path().join("journal"), 0, 20);
     let store = folder.path().join("store");
+    let applied = fold.applied();
     let (follower, _) = Follower::open(&store, Timestamp(0), fold).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (stop, stopping) = tokio::sync::watch::channel(false);
-    drop(stop);
-    follower.follow(runtime.handle(), stopping).unwrap();
+    let (asked, asks) = tokio::sync::watch::channel(Asked::default());
+    drop(asked);
+    let (tell_at, at) = tokio::sync::watch::channel(Seq(0));
+    follower.follow(runtime.handle(), asks, &tell_at).unwrap();
+    assert_eq!(*at.borrow(), applied);
 }

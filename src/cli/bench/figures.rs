@@ -1,0 +1,66 @@
+//! What the operating system says of this process and of the disk.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
+
+use crate::cli::data_folder::unwritable;
+use crate::cli::output::{CliError, Exit};
+
+/// `f_type` of file systems in memory (`statfs(2)`): tmpfs, ramfs.
+const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58F6];
+
+/// Processor time of all threads of this process so far.
+pub(super) fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The most memory this process has had resident, in MiB; none where the system does not say.
+pub(super) fn peak_rss_mib() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// Refuses folders that no disk is under: what is measured there is not durable.
+pub(super) fn refuse_memory(folder: &Path) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| unwritable(folder, &error);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let found = rustix::fs::statfs(folder).map_err(|error| failed(error.into()))?;
+    if IN_MEMORY.contains(&i64::from(found.f_type)) {
+        let message = "the data folder is in memory, where nothing is durable";
+        return Err(CliError::new(Exit::BadUsage, "folder_in_memory", message)
+            .at(folder.display())
+            .remedy("name a folder on a disk with --data-dir"));
+    }
+    Ok(())
+}
+
+/// How long making 2 KiB durable takes in `folder`: appended to a file that is filled with zeros, as
+/// the journal's are. The median of many.
+pub(super) fn sync_time(folder: &Path) -> Result<Duration, CliError> {
+    const TIMES: u64 = 200;
+    const PIECE: [u8; 2_048] = [7; 2_048];
+    let path = folder.join("sync-time");
+    let failed = |error: std::io::Error| unwritable(&path, &error);
+    let file = File::create(&path).map_err(failed)?;
+    file.write_all_at(&vec![0; PIECE.len() * TIMES as usize], 0).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    let mut took = Vec::new();
+    for number in 0..TIMES {
+        let began = Instant::now();
+        file.write_all_at(&PIECE, number * PIECE.len() as u64).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+        took.push(began.elapsed());
+    }
+    fs::remove_file(&path).map_err(failed)?;
+    took.sort_unstable();
+    Ok(took.get(took.len() / 2).copied().unwrap_or_default())
+}

@@ -1,0 +1,249 @@
+//! A node to be killed in the middle of many workflows, and what became of them.
+//!
+//! While it is held, a node notes every execution of a stage, and its driver every workflow that the
+//! node has acknowledged; so that who resumes can say what was lost and what was done twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+use super::EngineArgs;
+use super::bench_node::{BenchNode, EXECUTIONS};
+use super::drive::{Listener, Starter, ends};
+use super::figures::refuse_memory;
+use crate::cli::data_folder::unwritable;
+use crate::cli::options::CommonOptions;
+use crate::cli::output::{CliError, Exit};
+use crate::cli::run::Node;
+use crate::adapters::system::SystemClock;
+use crate::domain::event::Event;
+use crate::domain::ids::{Take, WorkflowId};
+use crate::domain::stage::StageName;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::workflow::Ending;
+use crate::ports::clock::Clock;
+
+/// The file with the ids of workflows whose start the node has acknowledged.
+const STARTED: &str = "started.txt";
+
+/// Keeps workflows in flight until the process is killed, or stopped by a signal.
+///
+/// # Errors
+/// [`CliError`] when the node fails.
+pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+    let settings = common.settings()?;
+    let folder = settings.data_dir();
+    refuse_memory(folder)?;
+    let bench = bench_node(args, args.step);
+    let node = bench.start(folder, common).await?;
+    let mut listener = Listener::new(&node);
+    let mut starter = Starter::new(&node, args.channels, &format!("held-{}", node.fold.applied()))?;
+    let mut started = open_started(folder)?;
+    for _ in 0..args.concurrency {
+        starter.start()?;
+    }
+    let unavailable = |error| CliError::new(Exit::Failed, "signals_unavailable", error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(unavailable)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unavailable)?;
+    let mut acknowledged = 0_u32;
+    let outcome = loop {
+        let frame = tokio::select! {
+            biased;
+            _ = terminate.recv() => break Ok(Exit::Done),
+            _ = interrupt.recv() => break Ok(Exit::Done),
+            frame = listener.next(&node) => match frame {
+                Ok(frame) => frame,
+                Err(error) => break Err(error),
+            },
+        };
+        for event in &frame.commit.events {
+            if let Event::WorkflowStarted { workflow, .. } = event {
+                note_started(&mut started, folder, *workflow)?;
+                acknowledged += 1;
+                if acknowledged == args.concurrency {
+                    let pid = std::process::id();
+                    common.output().say(format_args!("holding {acknowledged} workflows; pid {pid}"));
+                }
+            }
+        }
+        for _ in ends(&frame) {
+            starter.start()?;
+        }
+    };
+    node.stop().await;
+    outcome
+}
+
+fn bench_node(args: &EngineArgs, step: Duration) -> BenchNode {
+    BenchNode {
+        channels: args.channels,
+        payload: args.payload as usize,
+        step,
+        logs_executions: true,
+    }
+}
+
+fn open_started(folder: &Path) -> Result<File, CliError> {
+    let path = folder.join(STARTED);
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    opened.map_err(|error| unwritable(&path, &error))
+}
+
+fn note_started(file: &mut File, folder: &Path, workflow: WorkflowId) -> Result<(), CliError> {
+    let written = file.write_all(format!("{workflow}\n").as_bytes());
+    written.map_err(|error| unwritable(&folder.join(STARTED), &error))
+}
+
+/// What became of what was held.
+#[derive(Debug, Clone, Serialize)]
+struct Resumed {
+    /// Workflows that had not ended.
+    live: usize,
+    /// Stages that had begun and not ended when the process was killed; one that had ended without
+    /// its outcome being durable is not among them.
+    running_at_kill: usize,
+    /// Workflows that were acknowledged and did not complete.
+    lost: usize,
+    /// Stages that were carried out more than once.
+    duplicated_steps: usize,
+    /// From the start of this process to the first stage that was carried out.
+    first_progress_s: Option<f64>,
+    /// From the start of this process to a node that is up.
+    recovery_s: f64,
+    /// From the start of this process to the last end.
+    wall_s: f64,
+}
+
+/// Finishes what was in flight, and says what became of it.
+///
+/// # Errors
+/// [`CliError`] when the node fails.
+pub(super) async fn resume(args: &EngineArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+    let (began, began_at) = (Instant::now(), SystemClock.now());
+    let settings = common.settings()?;
+    let folder = settings.data_dir();
+    let before = Executions::read(folder)?;
+    let node = bench_node(args, Duration::ZERO).start(folder, common).await?;
+    let recovery_s = began.elapsed().as_secs_f64();
+    let live = finish_all(&node).await?;
+    let wall_s = began.elapsed().as_secs_f64();
+    let started = started(folder)?;
+    let lost = started.iter().filter(|id| !is_completed(&node, **id)).count();
+    node.stop().await;
+    let after = Executions::read(folder)?;
+    let first = after.first_of.get(&std::process::id());
+    let resumed = Resumed {
+        live,
+        running_at_kill: before.unfinished(),
+        lost,
+        duplicated_steps: after.begun.values().filter(|times| **times > 1).count(),
+        first_progress_s: first.map(|at| at.since(began_at).as_secs_f64()),
+        recovery_s,
+        wall_s,
+    };
+    let told = format!(
+        "{} workflows went on: {} lost, {} steps done twice of {} that were running\n\
+         first progress after {:.3} s, all done after {:.2} s",
+        resumed.live,
+        resumed.lost,
+        resumed.duplicated_steps,
+        resumed.running_at_kill,
+        resumed.first_progress_s.unwrap_or(f64::NAN),
+        resumed.wall_s,
+    );
+    common.output().result(&resumed, told)?;
+    Ok(if resumed.lost == 0 { Exit::Done } else { Exit::DataDamaged })
+}
+
+/// Waits until no workflow can move any more, and says how many could.
+async fn finish_all(node: &Node) -> Result<usize, CliError> {
+    let mut listener = Listener::new(node);
+    let mut live: BTreeSet<WorkflowId> = BTreeSet::new();
+    for channel in node.fold.channels() {
+        node.fold.read(channel, |state| {
+            let moving = state.workflows.values().filter(|workflow| workflow.is_live());
+            live.extend(moving.map(|workflow| workflow.id));
+        });
+    }
+    let count = live.len();
+    while !live.is_empty() {
+        for end in ends(&*listener.next(node).await?) {
+            let (Ok(workflow) | Err((workflow, _))) = end;
+            live.remove(&workflow);
+        }
+    }
+    Ok(count)
+}
+
+fn is_completed(node: &Node, id: WorkflowId) -> bool {
+    node.fold.channels().into_iter().any(|channel| {
+        node.fold.read(channel, |state| {
+            let ending = state.workflows.get(&id).and_then(|workflow| workflow.ending());
+            matches!(ending, Some(Ending::Completed(_)))
+        })
+    })
+}
+
+/// The workflows that were acknowledged. A last line that is cut off was not written wholly.
+fn started(folder: &Path) -> Result<Vec<WorkflowId>, CliError> {
+    let text = read_if_any(&folder.join(STARTED))?;
+    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+}
+
+fn read_if_any(path: &Path) -> Result<String, CliError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(CliError::new(Exit::Failed, "folder_unreadable", error).at(path.display())),
+    }
+}
+
+/// A line of the execution log, as far as it is needed.
+#[derive(Debug, Deserialize)]
+struct Line {
+    at: Timestamp,
+    pid: u32,
+    workflow: WorkflowId,
+    stage: StageName,
+    take: Take,
+    phase: String,
+}
+
+/// What the execution log says.
+#[derive(Debug, Default)]
+struct Executions {
+    /// How often each stage was begun.
+    begun: BTreeMap<(WorkflowId, StageName, Take), u32>,
+    /// How often it was ended.
+    ended: BTreeMap<(WorkflowId, StageName, Take), u32>,
+    /// When each process first began one.
+    first_of: BTreeMap<u32, Timestamp>,
+}
+
+impl Executions {
+    fn read(folder: &Path) -> Result<Self, CliError> {
+        let text = read_if_any(&folder.join(EXECUTIONS))?;
+        let mut found = Self::default();
+        for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+            let step = (line.workflow, line.stage, line.take);
+            if line.phase == "start" {
+                *found.begun.entry(step).or_default() += 1;
+                found.first_of.entry(line.pid).or_insert(line.at);
+            } else {
+                *found.ended.entry(step).or_default() += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Stages that were begun and not ended.
+    fn unfinished(&self) -> usize {
+        self.begun.keys().filter(|step| !self.ended.contains_key(step)).count()
+    }
+}
