@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::admission::Admission;
 use super::channel_commit::{Asked, InFlight};
-use super::channel_stages::{Dispatched, check_accepted};
+use super::channel_stages::{Dispatched, Offers, check_offers};
 use super::messages::{CLOCK_JUMP, ChannelMsg, RECHECK, StageMsg};
 use super::stage_work::{StageTools, StageWork};
 use crate::domain::channel::{ChannelRules, ChannelState};
@@ -98,6 +98,8 @@ pub struct ChannelLife {
     pub(super) stages: BTreeMap<StageName, LazyChild<StageMsg>>,
     /// What the stages were given.
     pub(super) dispatched: BTreeMap<WorkflowId, Dispatched>,
+    /// What was offered to the stages and is to be accepted in time.
+    pub(super) offers: Offers,
     /// When workflows must be looked at again.
     pub(super) wakes: BTreeMap<WorkflowId, Timestamp>,
     alarm: Option<AbortHandle>,
@@ -158,6 +160,7 @@ impl ChannelActor {
                 schema: SCHEMA,
                 count: 1,
                 payload,
+                commit: Some(commit),
                 reply,
             });
             outcome = match acknowledged.await {
@@ -235,7 +238,7 @@ impl ChannelActor {
                 self.decide(life, &Command::Wake, trace)?;
                 self.reconcile_all(life).await?;
             }
-            ChannelMsg::CheckAccepted(ticket, given_to) => check_accepted(life, ticket, given_to),
+            ChannelMsg::CheckOffers => check_offers(life),
             ChannelMsg::Respawn(stage) => self.respawn(life, stage).await?,
         }
         self.set_alarm(life);
@@ -295,6 +298,7 @@ impl Actor for ChannelActor {
             in_flight: VecDeque::new(),
             stages: BTreeMap::new(),
             dispatched: BTreeMap::new(),
+            offers: Offers::default(),
             wakes: BTreeMap::new(),
             alarm: None,
             began: Instant::now(),

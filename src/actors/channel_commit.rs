@@ -195,6 +195,7 @@ impl ChannelActor {
             schema: SCHEMA,
             count,
             payload,
+            commit: Some(commit),
             reply,
         });
         Ok(())

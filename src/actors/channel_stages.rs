@@ -4,10 +4,11 @@
 //! Architecture invariant: only the channel's actor casts jobs to its stages. It keeps a job until
 //! the stage has accepted it, and cancels what the committed state does not ask for any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use ractor::{ActorId, ActorProcessingErr};
+use tokio::time::Instant;
 
 use super::channel::{ChannelActor, ChannelLife};
 use super::messages::{ACCEPT_LIMIT, ChannelMsg, StageJob, StageMsg, StageReport};
@@ -42,6 +43,22 @@ enum Stand {
     Accepted,
     /// Its outcome is decided, though perhaps not committed yet; it must not be given again.
     Over,
+}
+
+/// A job that a life of a stage's actor is to accept.
+#[derive(Debug, Clone, Copy)]
+struct Offer {
+    ticket: Ticket,
+    given_to: Incarnation,
+    due: Instant,
+}
+
+/// The offers of a channel, those that are due first first.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    waiting: VecDeque<Offer>,
+    /// Whether an alarm is set.
+    is_watched: bool,
 }
 
 impl Dispatched {
@@ -124,7 +141,9 @@ impl ChannelActor {
         }
         // If it has ended just now, its end is noticed, or the check below finds out.
         let _ = mailbox.cast(trace, StageMsg::Run(Box::new(job)));
-        wake_later(life, ACCEPT_LIMIT, ChannelMsg::CheckAccepted(ticket, given_to));
+        let due = Instant::now() + ACCEPT_LIMIT;
+        life.offers.waiting.push_back(Offer { ticket, given_to, due });
+        watch_offers(life);
         Ok(())
     }
 
@@ -279,18 +298,46 @@ impl ChannelActor {
     }
 }
 
-/// A life of a stage's actor that did not accept a job in time is taken for dead and killed; its end
-/// is noticed like any other, and the job is given to the next life.
-pub(super) fn check_accepted(life: &mut ChannelLife, ticket: Ticket, given_to: Incarnation) {
-    let unaccepted =
-        in_hand(life, ticket, given_to).is_some_and(|given| given.stand == Stand::Offered);
-    let running = life.stages.get(&ticket.stage).and_then(LazyChild::running);
-    if let Some(mailbox) = running
-        && unaccepted
-        && mailbox.incarnation() == given_to
-    {
-        mailbox.actor().kill();
+/// Looks at the offers that are due. A life of a stage's actor that did not accept a job in time is
+/// taken for dead and killed; its end is noticed like any other, and the job is given to the next
+/// life.
+pub(super) fn check_offers(life: &mut ChannelLife) {
+    life.offers.is_watched = false;
+    let now = Instant::now();
+    while let Some(offer) = life.offers.waiting.pop_front_if(|offer| offer.due <= now) {
+        let running = life.stages.get(&offer.ticket.stage).and_then(LazyChild::running);
+        if let Some(mailbox) = running.filter(|_| is_open(life, &offer))
+            && mailbox.incarnation() == offer.given_to
+        {
+            mailbox.actor().kill();
+        }
     }
+    watch_offers(life);
+}
+
+/// Wakes the channel when the oldest open offer is due: one alarm for all of them.
+fn watch_offers(life: &mut ChannelLife) {
+    while let Some(offer) = life.offers.waiting.front().copied()
+        && !is_open(life, &offer)
+    {
+        life.offers.waiting.pop_front();
+    }
+    if let Some(oldest) = life.offers.waiting.front()
+        && !life.offers.is_watched
+    {
+        let wait = oldest.due.saturating_duration_since(Instant::now());
+        wake_later(life, wait, ChannelMsg::CheckOffers);
+        life.offers.is_watched = true;
+    }
+}
+
+/// Whether nobody has accepted an offer, or taken it back.
+fn is_open(life: &ChannelLife, offer: &Offer) -> bool {
+    life.dispatched.get(&offer.ticket.workflow).is_some_and(|given| {
+        given.ticket == offer.ticket
+            && given.given_to == Some(offer.given_to)
+            && given.stand == Stand::Offered
+    })
 }
 
 fn outcome(

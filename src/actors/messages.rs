@@ -176,7 +176,7 @@ pub enum ChannelMsg {
     /// A deadline may have passed.
     Wake,
     /// A job may not have been accepted by the life of the stage's actor that it was given to.
-    CheckAccepted(Ticket, Incarnation),
+    CheckOffers,
     /// The back-off of a stage's actor is over.
     Respawn(StageName),
 }
@@ -188,7 +188,7 @@ impl Kind for ChannelMsg {
             Self::Committed(_) => "committed",
             Self::Stage { .. } => "stage_report",
             Self::Wake => "wake",
-            Self::CheckAccepted(..) => "check_accepted",
+            Self::CheckOffers => "check_offers",
             Self::Respawn(_) => "respawn",
         }
     }

@@ -72,5 +72,14 @@ fn note(
     // A refusal means that the channel is back, or the journal has stopped: then it is not parked.
     let reply = Reply::call(drop);
     let (kind, schema) = (FrameKind::Events, SCHEMA);
-    journal.append(AppendRequest { channel, generation, kind, schema, count: 1, payload, reply });
+    journal.append(AppendRequest {
+        channel,
+        generation,
+        kind,
+        schema,
+        count: 1,
+        payload,
+        commit: None,
+        reply,
+    });
 }

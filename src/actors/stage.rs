@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::{AbortHandle, JoinError};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::messages::{ChannelMsg, IDLE_LIMIT, StageJob, StageMsg, StageReport};
@@ -20,7 +21,7 @@ use super::stage_work::{StageTools, StageWork};
 use crate::domain::command::StageSuccess;
 use crate::domain::failure::Failure;
 use crate::domain::ticket::Ticket;
-use crate::supervision::caught::panic_text;
+use crate::supervision::caught::caught;
 use crate::supervision::envelope::{Envelope, Handling, Mailbox, Trace};
 use crate::supervision::handle::Handle;
 use crate::supervision::path::Incarnation;
@@ -51,6 +52,8 @@ struct Running {
 #[derive(Debug, Default)]
 pub struct Carried {
     jobs: BTreeMap<Ticket, Running>,
+    /// Since when there are none.
+    idle_since: Option<Instant>,
     idle_check: Option<AbortHandle>,
 }
 
@@ -98,13 +101,11 @@ impl Actor for StageShell {
                     self.report(&handling, StageReport::Outcome { ticket, result });
                 }
             }
-            StageMsg::CheckIdle if carried.jobs.is_empty() => {
-                self.report(&handling, StageReport::Idle);
-            }
+            StageMsg::CheckIdle => self.check_idleness(&handling, carried),
             StageMsg::Passivate if carried.jobs.is_empty() => {
                 myself.stop(Some("passivated".to_owned()));
             }
-            StageMsg::CheckIdle | StageMsg::Passivate => {}
+            StageMsg::Passivate => {}
         }
         self.watch_idleness(carried);
         Ok(())
@@ -128,32 +129,46 @@ impl StageShell {
         let work = Arc::clone(&self.work);
         let tools = self.tools.clone();
         let token = cancel.clone();
-        let task = tokio::spawn(async move { carry_out(&*work, &tools, &job, &token).await });
-        let abort = task.abort_handle();
         let handle = self.handle.clone();
         let trace = handling.trace();
-        tokio::spawn(async move {
-            let result = Box::new(outcome_of(task.await));
+        let task = tokio::spawn(async move {
+            let result =
+                Box::new(outcome_of(caught(carry_out(&*work, &tools, &job, &token)).await));
             // If the shell died in the meantime, its channel has booked the job as failed.
             let _ = handle.cast(trace, StageMsg::Finished { ticket, result });
         });
+        let abort = task.abort_handle();
         carried.jobs.insert(ticket, Running { cancel, abort });
     }
 
-    /// Wakes the shell once, after it has had nothing to do for a while.
+    /// Notes since when the shell has had nothing to do, and wakes it when that is long ago. One alarm
+    /// goes on while work comes and goes.
     fn watch_idleness(&self, carried: &mut Carried) {
-        if let Some(check) = carried.idle_check.take() {
-            check.abort();
-        }
         if !carried.jobs.is_empty() {
+            carried.idle_since = None;
+            return;
+        }
+        let since = *carried.idle_since.get_or_insert_with(Instant::now);
+        if carried.idle_check.is_some() {
             return;
         }
         let handle = self.handle.clone();
-        let check = tokio::spawn(after(IDLE_LIMIT, move || {
+        let left = (since + IDLE_LIMIT).saturating_duration_since(Instant::now());
+        let check = tokio::spawn(after(left, move || {
             // A shell that ended is not idle any more.
             let _ = handle.cast(Trace::default(), StageMsg::CheckIdle);
         }));
         carried.idle_check = Some(check.abort_handle());
+    }
+
+    /// The alarm has gone off.
+    fn check_idleness(&self, handling: &Handling, carried: &mut Carried) {
+        carried.idle_check = None;
+        if carried.idle_since.is_some_and(|since| since.elapsed() >= IDLE_LIMIT) {
+            self.report(handling, StageReport::Idle);
+            // It is asked again if nothing comes of that.
+            carried.idle_since = None;
+        }
     }
 }
 
@@ -164,14 +179,9 @@ async fn after(wait: Duration, then: impl FnOnce() + Send) {
 
 /// A panic of the work is a failure of the attempt, not of the actor.
 fn outcome_of(
-    joined: Result<Result<StageSuccess, Failure>, JoinError>,
+    outcome: Result<Result<StageSuccess, Failure>, String>,
 ) -> Result<StageSuccess, Failure> {
-    match joined {
-        Ok(result) => result,
-        Err(error) if error.is_panic() => {
-            let text = panic_text(&*error.into_panic());
-            Err(Failure::transient("stage_panicked", format!("the stage panicked: {text}")))
-        }
-        Err(_) => Err(Failure::cancelled("the work was aborted")),
-    }
+    outcome.unwrap_or_else(|panic| {
+        Err(Failure::transient("stage_panicked", format!("the stage panicked: {panic}")))
+    })
 }

@@ -89,7 +89,7 @@ impl Uploader {
         ] {
             let artifact = input_artifact(job, stage, name)?;
             let content = match &artifact.body {
-                Body::Inline(bytes) => FileContent::Bytes(bytes.clone()),
+                Body::Inline(bytes) => FileContent::Bytes(bytes.to_vec()),
                 Body::Stored => FileContent::File(tools.artifacts.path(artifact).await?),
             };
             files.push((name.to_owned(), content));

@@ -7,7 +7,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::AbortHandle;
 
 use super::hub::{FeedHub, FeedItem};
-use super::view::event_views;
 use crate::domain::ids::ChannelId;
 use crate::journal::fold::Fold;
 use crate::telemetry::metrics::Metrics;
@@ -58,12 +57,12 @@ impl Actor for FeedActor {
             loop {
                 match commits.recv().await {
                     Ok(commit) => {
-                        let channel = channel_name(&fold, commit.commit.channel);
                         let committed = &commit.commit;
+                        let name = || channel_name(&fold, committed.channel);
                         committed.events.iter().for_each(|event| {
-                            metrics.note(&channel, committed.at, event);
+                            metrics.note(name, committed.at, event);
                         });
-                        hub.ring().push(event_views(&commit, &channel));
+                        hub.ring().push(Arc::clone(&commit));
                         hub.publish(FeedItem::Committed(commit));
                     }
                     // Followers see the gap in the sequence numbers and start over.

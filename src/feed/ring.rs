@@ -1,7 +1,8 @@
-//! The latest events, kept in memory in the shape in which they are told.
+//! The latest events, kept in memory as they were committed.
 //!
 //! Why it exists: whoever follows page by page mostly wants what has just happened, and reading it
-//! from the journal's files again and again would cost more than keeping it.
+//! from the journal's files again and again would cost more than keeping it. They take their outward
+//! shape when somebody asks: mostly nobody does.
 //!
 //! Architecture invariant: what is kept has no gap. After a gap the ring begins anew, and older
 //! events are read from the journal.
@@ -11,15 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::view::EventView;
-use crate::domain::ids::Seq;
+use super::view::{EventView, event_views};
+use crate::domain::ids::{ChannelId, Seq};
+use crate::journal::fold::CommittedFrame;
 
-/// How many events are kept: about 8 MB.
-pub const KEPT_EVENTS: usize = 16_384;
+/// How many events are kept, but for the rest of the oldest frame.
+pub const KEPT_EVENTS: usize = 8_192;
 
 #[derive(Debug, Default)]
 struct Kept {
-    events: VecDeque<Arc<EventView>>,
+    frames: VecDeque<Arc<CommittedFrame>>,
+    /// How many events the frames hold.
+    events: usize,
     /// The sequence number of the newest event that is in, or after which the ring began.
     last: Seq,
 }
@@ -45,45 +49,64 @@ impl EventRing {
             if kept.last >= last {
                 return;
             }
-            kept.events.clear();
-            kept.last = last;
+            *kept = Kept { last, ..Kept::default() };
         }
         self.last.send_replace(last);
     }
 
-    /// Takes the events of the next frame in. Those that are in already are passed over; after a
-    /// gap the ring begins anew with them.
-    pub fn push(&self, events: Vec<EventView>) {
-        let last = {
+    /// Takes the next frame in. One that is in already is passed over; after a gap the ring begins
+    /// anew with it.
+    pub fn push(&self, frame: Arc<CommittedFrame>) {
+        let last = frame.last_seq();
+        {
             let mut kept = self.kept();
-            for event in events {
-                let seq = event.seq();
-                if seq <= kept.last {
-                    continue;
-                }
-                if seq.0 != kept.last.0 + 1 {
-                    kept.events.clear();
-                }
-                kept.last = seq;
-                kept.events.push_back(Arc::new(event));
-                if kept.events.len() > KEPT_EVENTS {
-                    kept.events.pop_front();
-                }
+            if last <= kept.last {
+                return;
             }
-            kept.last
-        };
+            if frame.first_seq.0 != kept.last.0 + 1 {
+                *kept = Kept::default();
+            }
+            kept.last = last;
+            kept.events += frame.commit.events.len();
+            kept.frames.push_back(frame);
+            while let Some(oldest) = kept.frames.front().map(|frame| frame.commit.events.len())
+                && kept.events - oldest >= KEPT_EVENTS
+            {
+                kept.frames.pop_front();
+                kept.events -= oldest;
+            }
+        }
         self.last.send_replace(last);
     }
 
     /// At most `most` events after `after`, in order; `None` when an event after `after` is older
-    /// than what is kept.
+    /// than what is kept. `name_of` gives the names of channels.
     #[must_use]
-    pub fn after(&self, after: Seq, most: usize) -> Option<Vec<Arc<EventView>>> {
+    pub fn after(
+        &self,
+        after: Seq,
+        most: usize,
+        name_of: impl Fn(ChannelId) -> String,
+    ) -> Option<Vec<EventView>> {
+        let mut views = Vec::new();
+        for frame in self.frames_after(after, most)? {
+            let name = name_of(frame.commit.channel);
+            views.extend(event_views(&frame, &name).into_iter().filter(|view| view.seq() > after));
+        }
+        views.truncate(most);
+        Some(views)
+    }
+
+    /// The frames that hold the next `most` events after `after`.
+    fn frames_after(&self, after: Seq, most: usize) -> Option<Vec<Arc<CommittedFrame>>> {
         let kept = self.kept();
-        let before_first = kept.last.0 - kept.events.len() as u64;
-        let skipped = after.0.checked_sub(before_first)?;
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        Some(kept.events.iter().skip(skipped).take(most).cloned().collect())
+        if after.0 < kept.last.0 - kept.events as u64 {
+            return None;
+        }
+        let first = kept.frames.partition_point(|frame| frame.last_seq() <= after);
+        let until = after.0.saturating_add(most as u64);
+        let frames = kept.frames.range(first..).take_while(|frame| frame.first_seq.0 <= until);
+        Some(frames.cloned().collect())
     }
 
     /// Waits until everything up to `seq` is in. Callers bound the wait.
@@ -101,47 +124,66 @@ impl EventRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::Event;
+    use crate::domain::ids::{ChannelName, Generation};
+    use crate::domain::timestamp::Timestamp;
+    use crate::journal::record::Commit;
 
-    fn events(range: std::ops::RangeInclusive<u64>) -> Vec<EventView> {
-        range.map(|seq| EventView::Internal { seq: Seq(seq), event_type: "internal" }).collect()
+    /// One frame with these events.
+    fn frame(range: std::ops::RangeInclusive<u64>) -> Arc<CommittedFrame> {
+        let name = ChannelName::new("deep-sea").unwrap();
+        let commit = Commit {
+            channel: ChannelId::of_name(&name),
+            generation: Generation(1),
+            at: Timestamp(0),
+            correlation: None,
+            events: range.clone().map(|_| Event::ChannelPaused).collect(),
+        };
+        Arc::new(CommittedFrame { first_seq: Seq(*range.start()), commit })
     }
 
-    fn seqs(found: Option<Vec<Arc<EventView>>>) -> Option<Vec<u64>> {
-        found.map(|events| events.iter().map(|event| event.seq().0).collect())
+    fn after(ring: &EventRing, after: u64, most: usize) -> Option<Vec<u64>> {
+        let events = ring.after(Seq(after), most, |channel| channel.to_string())?;
+        Some(events.iter().map(|event| event.seq().0).collect())
     }
 
     #[test]
     fn a_page_continues_where_the_last_one_ended() {
         let ring = EventRing::default();
         ring.begin_after(Seq(10));
-        assert_eq!(seqs(ring.after(Seq(9), 5)), None);
-        assert_eq!(seqs(ring.after(Seq(10), 5)), Some(vec![]));
-        ring.push(events(11..=14));
-        assert_eq!(seqs(ring.after(Seq(10), 3)), Some(vec![11, 12, 13]));
-        assert_eq!(seqs(ring.after(Seq(13), 3)), Some(vec![14]));
-        assert_eq!(seqs(ring.after(Seq(99), 3)), Some(vec![]));
+        assert_eq!(after(&ring, 9, 5), None);
+        assert_eq!(after(&ring, 10, 5), Some(vec![]));
+        ring.push(frame(11..=14));
+        assert_eq!(after(&ring, 10, 3), Some(vec![11, 12, 13]));
+        assert_eq!(after(&ring, 13, 3), Some(vec![14]));
+        assert_eq!(after(&ring, 99, 3), Some(vec![]));
     }
 
     #[test]
     fn events_come_in_once_and_a_gap_begins_the_ring_anew() {
         let ring = EventRing::default();
-        ring.push(events(1..=3));
-        ring.push(events(2..=4));
-        assert_eq!(seqs(ring.after(Seq(0), 9)), Some(vec![1, 2, 3, 4]));
-        ring.push(events(8..=9));
-        assert_eq!(seqs(ring.after(Seq(4), 9)), None);
-        assert_eq!(seqs(ring.after(Seq(7), 9)), Some(vec![8, 9]));
+        ring.push(frame(1..=3));
+        ring.push(frame(1..=3));
+        ring.push(frame(4..=4));
+        assert_eq!(after(&ring, 0, 9), Some(vec![1, 2, 3, 4]));
+        assert_eq!(after(&ring, 1, 2), Some(vec![2, 3]), "a page may begin and end in a frame");
+        ring.push(frame(8..=9));
+        assert_eq!(after(&ring, 4, 9), None);
+        assert_eq!(after(&ring, 7, 9), Some(vec![8, 9]));
         ring.begin_after(Seq(9));
-        assert_eq!(seqs(ring.after(Seq(7), 9)), Some(vec![8, 9]));
+        assert_eq!(after(&ring, 7, 9), Some(vec![8, 9]));
     }
 
     #[test]
     fn the_oldest_events_go_when_the_ring_is_full() {
         let ring = EventRing::default();
-        let many = KEPT_EVENTS as u64 + 5;
-        ring.push(events(1..=many));
-        assert_eq!(seqs(ring.after(Seq(4), 1)), None);
-        assert_eq!(seqs(ring.after(Seq(5), 1)), Some(vec![6]));
+        let kept = KEPT_EVENTS as u64;
+        for number in 0..kept / 2 + 3 {
+            ring.push(frame(2 * number + 1..=2 * number + 2));
+        }
+        assert_eq!(after(&ring, 5, 1), None);
+        assert_eq!(after(&ring, 6, 1), Some(vec![7]));
+        assert_eq!(after(&ring, kept + 5, 9), Some(vec![kept + 6]));
     }
 
     #[tokio::test]
@@ -149,7 +191,7 @@ mod tests {
         let ring = EventRing::default();
         let waiting = ring.clone();
         let waiter = tokio::spawn(async move { waiting.reached(Seq(3)).await });
-        ring.push(events(1..=3));
+        ring.push(frame(1..=3));
         waiter.await.unwrap();
     }
 }

@@ -28,13 +28,13 @@ const FEED_PATIENCE: Duration = Duration::from_secs(1);
 /// A page of events, oldest first.
 #[derive(Debug, Serialize)]
 struct EventPage {
-    items: Vec<Arc<EventView>>,
+    items: Vec<EventView>,
     /// The `after` of the next page; `None` when there is nothing more yet.
     next: Option<Seq>,
 }
 
 impl EventPage {
-    fn cut(mut items: Vec<Arc<EventView>>, limit: usize) -> Self {
+    fn cut(mut items: Vec<EventView>, limit: usize) -> Self {
         let has_more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| has_more).map(|event| event.seq());
@@ -51,7 +51,8 @@ pub(super) async fn page(node: &Orchestrator, query: &Query) -> Result<Answer, P
     // A feed that is being restarted is not waited for: the journal has everything.
     let _ = tokio::time::timeout(FEED_PATIENCE, node.hub.ring().reached(durable)).await;
     let after = asked.unwrap_or(Seq(0));
-    let items = match node.hub.ring().after(after, limit + 1) {
+    let name_of = |channel| channel_name(&node.fold, channel);
+    let items = match node.hub.ring().after(after, limit + 1, name_of) {
         Some(events) => events,
         None => older(node, after, asked.is_none(), durable, limit + 1).await?,
     };
@@ -66,7 +67,7 @@ async fn older(
     takes_oldest: bool,
     until: Seq,
     most: usize,
-) -> Result<Vec<Arc<EventView>>, Problem> {
+) -> Result<Vec<EventView>, Problem> {
     let _one_reader = node.old_events.acquire().await;
     let first = match read_again_if_pruned(node, after, until, most).await? {
         Older::Expired { oldest } if takes_oldest => {
@@ -76,7 +77,7 @@ async fn older(
         found => found,
     };
     match first {
-        Older::Events(events) => Ok(events.into_iter().map(Arc::new).collect()),
+        Older::Events(events) => Ok(events),
         Older::Expired { oldest } => Err(expired(after, oldest)),
     }
 }

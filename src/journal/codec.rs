@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 /// The most bytes that one encoded value may take.
 pub const LIMIT: usize = 4 << 20;
 
+/// Bytes that most encoded values take at the most.
+const USUAL: usize = 4 << 10;
+
 /// The most bytes that decoding may claim. bincode counts a number by its size in memory, which is
 /// up to 16 times what it takes when encoded, so that with [`LIMIT`] alone values could be written
 /// that are never read again.
@@ -60,8 +63,10 @@ impl CodecError {
 /// # Errors
 /// [`CodecError::Encode`] or [`CodecError::TooLarge`].
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    // Most values are some kilobytes: growing to there step by step would copy them again and again.
+    let mut bytes = Vec::with_capacity(USUAL);
     #[expect(clippy::disallowed_methods, reason = "this is the one place that encodes")]
-    let bytes = bincode::serde::encode_to_vec(value, CONFIG)
+    bincode::serde::encode_into_std_write(value, &mut bytes, CONFIG)
         .map_err(|error| CodecError::Encode(error.to_string()))?;
     if bytes.len() > LIMIT {
         return Err(CodecError::TooLarge(bytes.len()));

@@ -17,6 +17,7 @@ use super::part::{Changed, Gone, Part, parts_of, put_together};
 use super::record::{self, Commit, RecordError};
 use crate::domain::apply::apply;
 use crate::domain::channel::ChannelState;
+use crate::domain::event::Event;
 use crate::domain::ids::{ChannelId, Generation, Seq};
 use crate::domain::stage::StageState;
 use crate::domain::workflow::{ContentType, Workflow};
@@ -28,6 +29,14 @@ pub struct CommittedFrame {
     pub first_seq: Seq,
     /// What was committed.
     pub commit: Commit,
+}
+
+impl CommittedFrame {
+    /// The sequence number of its last event.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        Seq(self.first_seq.0 + (self.commit.events.len() as u64).saturating_sub(1))
+    }
 }
 
 /// A point in the history of one journal. Two journals whose histories differ anywhere before it
@@ -58,6 +67,8 @@ const FOLLOWER_LAG: usize = 4_096;
 struct Books {
     channels: BTreeMap<ChannelId, ChannelState>,
     point: Point,
+    /// How many workflows can still move without a person; counted along, because every start asks.
+    live: u32,
     /// Channels whose events could not be applied, and why: their state is not to be built on.
     broken: BTreeMap<ChannelId, String>,
     changed: Changed,
@@ -74,17 +85,35 @@ impl Books {
             return;
         }
         let applying = catch_unwind(AssertUnwindSafe(|| {
+            let mut change = 0_i64;
             for event in &commit.events {
+                let before = is_live(state, event);
                 apply(state, commit.at, event);
+                change += i64::from(is_live(state, event)) - i64::from(before);
             }
+            change
         }));
-        if applying.is_err() {
+        if let Ok(change) = applying {
+            self.live = u32::try_from(i64::from(self.live) + change).unwrap_or(0);
+        } else {
             let reason = format!("the commit with sequence {first_seq} could not be applied");
             state.generation = state.generation.max(commit.generation);
             state.parked = Some(reason.clone());
             self.broken.insert(channel, reason);
+            self.live = self.count_live();
         }
     }
+
+    fn count_live(&self) -> u32 {
+        let workflows = self.channels.values().flat_map(|state| state.workflows.values());
+        u32::try_from(workflows.filter(|workflow| workflow.is_live()).count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Whether the workflow that `event` is about can move without a person.
+fn is_live(state: &ChannelState, event: &Event) -> bool {
+    let workflow = event.workflow().and_then(|id| state.workflows.get(&id));
+    workflow.is_some_and(Workflow::is_live)
 }
 
 /// The state of all channels up to the last committed frame.
@@ -120,7 +149,19 @@ impl Fold {
     /// [`RecordError`] when the frame cannot be understood or is not the next; nothing is changed
     /// then.
     pub fn take(&self, frame: &Frame) -> Result<Arc<CommittedFrame>, RecordError> {
-        let commit = record::decode(frame)?;
+        self.take_known(frame, record::decode(frame)?)
+    }
+
+    /// Takes the next frame in, of which it is known that it says `commit`: its sender encoded it.
+    ///
+    /// # Errors
+    /// [`RecordError::OutOfSequence`] when it is not the next; nothing is changed then.
+    pub fn take_known(
+        &self,
+        frame: &Frame,
+        commit: Commit,
+    ) -> Result<Arc<CommittedFrame>, RecordError> {
+        debug_assert_eq!(record::decode(frame).ok().as_ref(), Some(&commit), "D7");
         let committed = Arc::new(CommittedFrame { first_seq: frame.first_seq, commit });
         {
             let mut books = self.books();
@@ -150,8 +191,8 @@ impl Fold {
     #[must_use]
     pub fn live_workflows(&self) -> u32 {
         let books = self.books();
-        let workflows = books.channels.values().flat_map(|state| state.workflows.values());
-        u32::try_from(workflows.filter(|workflow| workflow.is_live()).count()).unwrap_or(u32::MAX)
+        debug_assert_eq!(books.live, books.count_live());
+        books.live
     }
 
     /// How many workflows of each content type can still move without a person.
@@ -264,6 +305,7 @@ impl Fold {
                 put_together(&mut books.channels, part);
             }
             books.point = snapshot.point;
+            books.live = books.count_live();
         }
         fold.applied.send_replace(snapshot.point.applied);
         fold

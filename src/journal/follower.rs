@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::fold::{Fold, Point};
-use super::rows::{RowError, mark, put_mark, put_part, remove_part};
+use super::fold::{Fold, Point, Snapshot};
+use super::rows::{RowError, mark, put_mark, put_part, remove_mark, remove_part};
 use super::store::{Batch, Opened, SetAside, Store, StoreError};
 use crate::domain::ids::Seq;
 use crate::domain::timestamp::Timestamp;
 
 /// How long sled may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
-/// Rows or pieces that are written together while the store is made anew.
-const REBUILT_TOGETHER: usize = 256;
+/// Rows or pieces that are written together.
+const WRITTEN_TOGETHER: usize = 256;
 
 /// How long changes gather before they are written together: a row that changes again meanwhile is
-/// written once.
-const GATHER: Duration = Duration::from_millis(200);
+/// written once. What is asked for outside comes from the fold, so nobody waits for it.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// What a follower is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Follower {
     /// Writes everything anew. Until the last batch the store has no mark, so that one that was
     /// interrupted is made anew again.
     fn rebuild(&mut self) -> Result<(), FollowError> {
-        for rows in self.store.export()?.chunks(REBUILT_TOGETHER) {
+        for rows in self.store.export()?.chunks(WRITTEN_TOGETHER) {
             let mut batch = Batch::default();
             for (key, _) in rows {
                 batch.remove(key.clone());
@@ -85,7 +85,7 @@ impl Follower {
             self.store.apply(batch, Seq(0))?;
         }
         let everything = self.fold.everything();
-        for parts in everything.parts.chunks(REBUILT_TOGETHER) {
+        for parts in everything.parts.chunks(WRITTEN_TOGETHER) {
             let mut batch = Batch::default();
             for part in parts {
                 put_part(&mut batch, &self.store, part)?;
@@ -95,23 +95,31 @@ impl Follower {
         self.finish(Batch::default(), everything.point)
     }
 
-    /// Brings what changed since the last time into the store, as one batch.
+    /// Brings what changed since the last time into the store: as one batch, or, when it is much, as
+    /// several, before which the mark goes, so that a store of only some of them is made anew.
     ///
     /// # Errors
     /// [`FollowError`]; the store must not be used any more then.
     pub fn catch_up(&mut self) -> Result<(), FollowError> {
-        let changes = self.fold.take_changes();
-        if changes.point == self.at {
+        let Snapshot { point, parts, gone } = self.fold.take_changes();
+        if point == self.at {
             return Ok(());
         }
         let mut batch = Batch::default();
-        for part in &changes.parts {
-            put_part(&mut batch, &self.store, part)?;
-        }
-        for gone in &changes.gone {
+        for gone in &gone {
             remove_part(&mut batch, &self.store, gone)?;
         }
-        self.finish(batch, changes.point)
+        let mut chunks = parts.chunks(WRITTEN_TOGETHER).peekable();
+        while let Some(chunk) = chunks.next() {
+            for part in chunk {
+                put_part(&mut batch, &self.store, part)?;
+            }
+            if chunks.peek().is_some() {
+                remove_mark(&mut batch);
+                self.store.apply(std::mem::take(&mut batch), self.at.applied)?;
+            }
+        }
+        self.finish(batch, point)
     }
 
     /// Applies the batch that brings the store to `point`.

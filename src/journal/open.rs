@@ -13,10 +13,11 @@ use super::fold::{Fold, Point, Snapshot};
 use super::frame::Frame;
 use super::log::{LogError, Problem};
 use super::queue::{GroupLimits, JournalHandle, WriterLoop, queue};
-use super::record::RecordError;
+use super::record::{Commit, RecordError};
 use super::segment::SegmentOptions;
 use super::segment::files::{DiskFiles, FileLayer};
 use super::segment::log::Opening;
+use super::segment::prune::remove_segments_up_to;
 use super::verify::Frames;
 use super::writer::Writer;
 use crate::domain::ids::{ChannelId, Seq};
@@ -136,10 +137,14 @@ pub fn open(folder: &Path, options: SegmentOptions) -> Result<OpenJournal, OpenE
 #[must_use]
 pub fn drive(log: Box<dyn super::log::Log>, fold: &Arc<Fold>) -> (JournalHandle, WriterLoop) {
     let committed_into = Arc::clone(fold);
-    let on_commit = Box::new(move |frame: &Frame| {
+    let on_commit = Box::new(move |frame: &Frame, commit: Option<Commit>| {
         // A frame was encoded by this very program: that it cannot be decoded is a bug that must
         // stop the journal before anything builds on it, and the writer turns a panic into that.
-        assert!(committed_into.take(frame).is_ok(), "a frame just written cannot be read");
+        let taken = match commit {
+            Some(commit) => committed_into.take_known(frame, commit),
+            None => committed_into.take(frame),
+        };
+        assert!(taken.is_ok(), "a frame just written cannot be read");
     });
     queue(Writer::new(log, fold.generations(), on_commit), GroupLimits::default())
 }
@@ -184,24 +189,22 @@ fn from_checkpoint(files: &dyn FileLayer, folder: &Path) -> Result<(Fold, Vec<St
         Err(error) => return Err(error.into()),
     };
     let Some(checkpoint) = latest.checkpoint else { return Ok((Fold::new(), latest.damaged)) };
-    Ok((fold_of(checkpoint)?, latest.damaged))
+    Ok((fold_of(&checkpoint)?, latest.damaged))
 }
 
-fn fold_of(checkpoint: Checkpoint) -> Result<Fold, OpenError> {
+fn fold_of(checkpoint: &Checkpoint) -> Result<Fold, OpenError> {
     let last_seq = checkpoint.last_seq;
     let seq = last_seq.0;
     let unreadable = |cause| OpenError::Checkpoint { seq, cause };
     let point = Point { applied: last_seq, ..Point::default() };
     let mut snapshot = Snapshot { point, parts: Vec::new(), gone: Vec::new() };
-    for section in checkpoint.sections {
-        match section.name.as_str() {
-            FOLD_SECTION => {
-                snapshot.parts.push(codec::decode(&section.bytes).map_err(unreadable)?);
-            }
+    for (name, bytes) in checkpoint.sections() {
+        match name {
+            FOLD_SECTION => snapshot.parts.push(codec::decode(bytes).map_err(unreadable)?),
             HISTORY_SECTION => {
-                snapshot.point.fingerprint = codec::decode(&section.bytes).map_err(unreadable)?;
+                snapshot.point.fingerprint = codec::decode(bytes).map_err(unreadable)?;
             }
-            _ => return Err(OpenError::UnknownSection { seq, section: section.name }),
+            _ => return Err(OpenError::UnknownSection { seq, section: name.to_owned() }),
         }
     }
     Ok(Fold::from_snapshot(snapshot))
@@ -222,12 +225,18 @@ pub fn write_checkpoint(folder: &Path, fold: &Fold) -> Result<(Seq, Vec<String>)
     let failed = |cause| OpenError::Checkpoint { seq: last_seq.0, cause };
     let section = |name: &str, bytes| Section { name: name.to_owned(), bytes };
     let history = codec::encode(&point.fingerprint).map_err(failed)?;
-    let mut sections = vec![section(HISTORY_SECTION, history)];
-    for part in &parts {
-        sections.push(section(FOLD_SECTION, codec::encode(part).map_err(failed)?));
-    }
-    checkpoint::write(&DiskFiles, folder, &Checkpoint { last_seq, sections })?;
-    Ok((last_seq, checkpoint::prune_segments(&DiskFiles, folder)?))
+    // One section after the other: the parts share what is large with the fold, their bytes do not.
+    let sections = std::iter::once(None).chain(parts.iter().map(Some)).collect::<Vec<_>>();
+    let sections = sections.into_iter().map(|part| match part {
+        None => Ok(section(HISTORY_SECTION, history.clone())),
+        Some(part) => Ok(section(FOLD_SECTION, codec::encode(part).map_err(failed)?)),
+    });
+    let older = checkpoint::write::<OpenError>(&DiskFiles, folder, last_seq, sections)?;
+    let removed = match older {
+        Some(older) => remove_segments_up_to(&DiskFiles, folder, older)?,
+        None => Vec::new(),
+    };
+    Ok((last_seq, removed))
 }
 
 /// The journal's folder inside a data folder.

@@ -11,8 +11,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::log::LogError;
 use super::writer::{AppendRequest, Failure, Writer};
@@ -24,11 +27,21 @@ pub struct GroupLimits {
     pub frames: usize,
     /// Bytes of payload; the last frame may exceed it.
     pub bytes: usize,
+    /// How long a writer on a thread waits for more while it is busy.
+    pub linger: Duration,
 }
+
+/// A group of so many frames shows that the writer is busy: then one sync for more of them saves more
+/// time than the wait costs.
+const BUSY: usize = 8;
+
+/// How long a writer on a thread looks for the next frame before it sleeps. Whoever was told of a
+/// group often sends the next frame at once, and to wake a thread takes longer than to write.
+const LOOK_OUT: Duration = Duration::from_micros(100);
 
 impl Default for GroupLimits {
     fn default() -> Self {
-        Self { frames: 1024, bytes: 4 << 20 }
+        Self { frames: 1024, bytes: 4 << 20, linger: Duration::from_micros(300) }
     }
 }
 
@@ -92,6 +105,8 @@ pub struct WriterLoop {
     receiver: mpsc::UnboundedReceiver<Message>,
     depth: Arc<AtomicUsize>,
     limits: GroupLimits,
+    /// Frames of the last group.
+    last_group: usize,
 }
 
 /// A queue to `writer`, and the loop that must be run at its other end.
@@ -101,18 +116,34 @@ pub fn queue(writer: Writer, limits: GroupLimits) -> (JournalHandle, WriterLoop)
     let depth = Arc::new(AtomicUsize::new(0));
     let failure = writer.failure();
     let handle = JournalHandle { sender, depth: Arc::clone(&depth), failure };
-    (handle, WriterLoop { writer, receiver, depth, limits })
+    (handle, WriterLoop { writer, receiver, depth, limits, last_group: 0 })
 }
 
 impl WriterLoop {
     /// Runs on the calling thread, which may block, until closed or until every handle is gone.
     pub fn run_blocking(mut self) {
-        while let Some(message) = self.receiver.blocking_recv() {
+        while let Some(message) = self.look_out() {
             if self.take(message).is_none() {
                 return;
             }
+            if self.last_group >= BUSY {
+                std::thread::park_timeout(self.limits.linger);
+            }
         }
         self.close_quietly();
+    }
+
+    /// The next message; none once every handle is gone.
+    fn look_out(&mut self) -> Option<Message> {
+        let began = Instant::now();
+        while began.elapsed() < LOOK_OUT {
+            match self.receiver.try_recv() {
+                Ok(message) => return Some(message),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
+            }
+        }
+        self.receiver.blocking_recv()
     }
 
     /// Runs as a task, for a log that does not block (simulation).
@@ -160,6 +191,7 @@ impl WriterLoop {
 
     fn commit(&mut self, group: Vec<AppendRequest>) {
         self.depth.fetch_sub(group.len(), Ordering::Relaxed);
+        self.last_group = group.len();
         if !group.is_empty() {
             self.writer.commit_group(group);
         }

@@ -24,7 +24,7 @@ use crate::domain::history::Month;
 use crate::domain::ids::{ChannelId, WorkflowId};
 
 /// How rows are laid out; rows of another layout are made anew.
-const LAYOUT: u16 = 3;
+const LAYOUT: u16 = 4;
 const MARK_KEY: &str = "m";
 /// Bytes of the count at the beginning of a first row.
 const COUNT: usize = 4;
@@ -60,7 +60,7 @@ pub fn put_part(batch: &mut Batch, store: &Store, part: &Part) -> Result<(), Row
     let bytes = codec::encode(part)?;
     let pieces: Vec<&[u8]> = bytes.chunks(PIECE).collect();
     let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
-    let before = store.get(key.as_bytes())?.and_then(|row| u32_at(&row, 0)).unwrap_or(0);
+    let before = pieces_of(store, &key)?;
     for (number, piece) in (0..).zip(pieces) {
         let mut value = if number == 0 { count.to_le_bytes().to_vec() } else { Vec::new() };
         value.extend_from_slice(piece);
@@ -81,11 +81,17 @@ pub fn remove_part(batch: &mut Batch, store: &Store, gone: &Gone) -> Result<(), 
         Gone::Workflow(channel, workflow) => key_of_workflow(*channel, *workflow),
         Gone::History(channel, month) => key_of_month(*channel, *month),
     };
-    let count = store.get(key.as_bytes())?.and_then(|row| u32_at(&row, 0)).unwrap_or(0);
+    let count = pieces_of(store, &key)?;
     for number in 0..count {
         batch.remove(key_of_piece(&key, number));
     }
     Ok(())
+}
+
+/// How many rows a piece has in `store`.
+fn pieces_of(store: &Store, key: &str) -> Result<u32, StoreError> {
+    let count = store.read(key.as_bytes(), |row| u32_at(row, 0))?;
+    Ok(count.flatten().unwrap_or(0))
 }
 
 /// Puts the row that says where the rows are into `batch`.
@@ -95,6 +101,11 @@ pub fn remove_part(batch: &mut Batch, store: &Store, gone: &Gone) -> Result<(), 
 pub fn put_mark(batch: &mut Batch, point: Point) -> Result<(), RowError> {
     batch.put(MARK_KEY, codec::encode(&Mark { layout: LAYOUT, point })?);
     Ok(())
+}
+
+/// Removes that row.
+pub fn remove_mark(batch: &mut Batch) {
+    batch.remove(MARK_KEY);
 }
 
 /// Where the rows of `store` are; `None` when there are none, or none of this layout.

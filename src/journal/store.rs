@@ -34,7 +34,8 @@ const SUMMARY_KEY: &[u8] = b"\0summary";
 /// damaged, even where sled takes it for new.
 const MARKER: &str = "begun";
 const TREE: &str = "rows";
-const CACHE_BYTES: u64 = 64 << 20;
+/// Rows are written often and read seldom.
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// What went wrong with the store. The remedy is always the same: set it aside and rebuild.
 #[derive(Debug, thiserror::Error)]
@@ -216,9 +217,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] when its checksum does not match, and what sled says.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(key, <[u8]>::to_vec)
+    }
+
+    /// Reads the row of `key` in place.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn read<T>(
+        &self,
+        key: &[u8],
+        reader: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
         guarded(|| {
             let stored = self.rows.get(key)?;
-            stored.map(|stored| open_envelope(key, &stored)).transpose()
+            stored.map(|stored| open_envelope(key, &stored).map(reader)).transpose()
         })
     }
 
@@ -361,7 +374,7 @@ fn check_rows(rows: &sled::Tree, is_begun: bool) -> Result<Summary, StoreError> 
         let (key, stored) = row?;
         let value = open_envelope(&key, &stored)?;
         if key.as_ref() == SUMMARY_KEY {
-            claimed = Summary::decode(&value);
+            claimed = Summary::decode(value);
         } else {
             counted.add(&key, &stored);
         }
@@ -385,7 +398,7 @@ fn check_rows(rows: &sled::Tree, is_begun: bool) -> Result<Summary, StoreError> 
 
 fn open_row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row, StoreError> {
     let (key, stored) = row?;
-    let value = open_envelope(&key, &stored)?;
+    let value = open_envelope(&key, &stored)?.to_vec();
     Ok((key.to_vec(), value))
 }
 

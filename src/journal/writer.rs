@@ -4,7 +4,8 @@
 //! It is a plain struct; `queue.rs` drives it by a thread, or by a task in simulation.
 //!
 //! Architecture invariant: nothing is folded or acknowledged before its sync succeeded, and after
-//! the first error of the log the writer does nothing any more but say so. The payload is opaque.
+//! the first error of the log the writer does nothing any more but say so. What a frame says is
+//! opaque here; it is only passed on.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::frame::{CODEC_BINCODE, Frame, FrameKind, MAX_PAYLOAD};
 use super::log::{Log, LogError};
+use super::record::Commit;
 use crate::domain::ids::{ChannelId, Generation, Seq};
 
 /// A frame to be written.
@@ -31,6 +33,8 @@ pub struct AppendRequest {
     pub count: u16,
     /// The encoded events, at most [`MAX_PAYLOAD`] bytes.
     pub payload: Vec<u8>,
+    /// What the payload says, where the sender has it: then the fold need not decode it.
+    pub commit: Option<Commit>,
     /// Who is told the outcome.
     pub reply: Reply,
 }
@@ -137,8 +141,8 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// Takes every committed frame, in sequence order: the fold.
-pub type OnCommit = Box<dyn FnMut(&Frame) + Send>;
+/// Takes every committed frame, in sequence order, with what it says where that is known: the fold.
+pub type OnCommit = Box<dyn FnMut(&Frame, Option<Commit>) + Send>;
 
 /// Fires once, with the cause, when the journal has failed.
 pub type Failure = watch::Receiver<Option<Arc<LogError>>>;
@@ -179,6 +183,7 @@ impl Writer {
             return;
         }
         let mut frames = Vec::with_capacity(requests.len());
+        let mut commits = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
         let mut next_seq = self.log.last_seq().0 + 1;
         for request in requests {
@@ -187,12 +192,13 @@ impl Writer {
                     let committed = Committed { first_seq: Seq(next_seq), count: request.count };
                     next_seq += u64::from(request.count);
                     answers.push((request.reply, Ok(committed)));
+                    commits.push(request.commit);
                     frames.push(frame_of(committed, request.kind, request.schema, request.payload));
                 }
                 Err(refusal) => answers.push((request.reply, Err(refusal))),
             }
         }
-        let outcome = self.write_and_fold(&frames).map_err(Arc::new);
+        let outcome = self.write_and_fold(&frames, commits).map_err(Arc::new);
         if let Err(cause) = &outcome {
             self.failure.send_replace(Some(Arc::clone(cause)));
         }
@@ -250,16 +256,20 @@ impl Writer {
         }
     }
 
-    fn write_and_fold(&mut self, frames: &[Frame]) -> Result<(), LogError> {
+    fn write_and_fold(
+        &mut self,
+        frames: &[Frame],
+        commits: Vec<Option<Commit>>,
+    ) -> Result<(), LogError> {
         if frames.is_empty() {
             return Ok(());
         }
         self.log.append(frames)?;
         self.log.sync()?;
-        for frame in frames {
+        for (frame, commit) in frames.iter().zip(commits) {
             // The fold keeps its own panics per channel; one that gets here must still be told to
             // everybody who waits, and no further frame may pass over it.
-            catch_unwind(AssertUnwindSafe(|| (self.on_commit)(frame)))
+            catch_unwind(AssertUnwindSafe(|| (self.on_commit)(frame, commit)))
                 .map_err(|_| LogError::FoldPanicked(frame.first_seq.0))?;
         }
         Ok(())

@@ -200,8 +200,8 @@ impl BrokerFamilies {
 }
 
 impl Metrics {
-    /// Takes in a committed event of the channel `channel`, decided at `at`.
-    pub fn note(&self, channel: &str, at: Timestamp, event: &Event) {
+    /// Takes in a committed event that was decided at `at`; `channel` gives the name of its channel.
+    pub fn note(&self, channel: impl FnOnce() -> String, at: Timestamp, event: &Event) {
         match event {
             Event::StageStarted { workflow, stage, .. } => {
                 self.started().insert(*workflow, (*stage, at));
@@ -217,20 +217,20 @@ impl Metrics {
                 self.started().remove(workflow);
             }
             Event::WorkflowCompleted { workflow, .. } => {
-                self.ended(channel, *workflow, "completed")
+                self.ended(channel(), *workflow, "completed")
             }
             Event::WorkflowCancelled { workflow, .. } => {
-                self.ended(channel, *workflow, "cancelled")
+                self.ended(channel(), *workflow, "cancelled")
             }
-            Event::WorkflowParked { workflow, .. } => self.ended(channel, *workflow, "failed"),
-            Event::WorkflowFailed { workflow, .. } => self.ended(channel, *workflow, "dropped"),
+            Event::WorkflowParked { workflow, .. } => self.ended(channel(), *workflow, "failed"),
+            Event::WorkflowFailed { workflow, .. } => self.ended(channel(), *workflow, "dropped"),
             _ => {}
         }
     }
 
-    fn ended(&self, channel: &str, workflow: WorkflowId, status: &'static str) {
+    fn ended(&self, channel: String, workflow: WorkflowId, status: &'static str) {
         self.started().remove(&workflow);
-        self.videos.get_or_create(&VideoLabels { channel: channel.to_owned(), status }).inc();
+        self.videos.get_or_create(&VideoLabels { channel, status }).inc();
     }
 
     fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<WorkflowId, (StageName, Timestamp)>> {

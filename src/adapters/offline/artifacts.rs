@@ -165,10 +165,10 @@ impl ArtifactStore for LocalArtifacts {
 
     async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<Artifact, Failure> {
         let digest = Digest::of(&bytes);
-        let artifact =
-            |body| Artifact { name: name.to_owned(), digest, bytes: bytes.len() as u64, body };
+        let length = bytes.len() as u64;
+        let artifact = |body| Artifact { name: name.to_owned(), digest, bytes: length, body };
         if bytes.len() <= MAX_INLINE_BYTES {
-            return Ok(artifact(Body::Inline(bytes.clone())));
+            return Ok(artifact(Body::Inline(bytes.into())));
         }
         let stored = artifact(Body::Stored);
         let path = self.content_path(digest);
@@ -192,7 +192,7 @@ impl ArtifactStore for LocalArtifacts {
 
     async fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, Failure> {
         if let Body::Inline(bytes) = &artifact.body {
-            return Ok(bytes.clone());
+            return Ok(bytes.to_vec());
         }
         let path = self.content_path(artifact.digest);
         let digest = artifact.digest;

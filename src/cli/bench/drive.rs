@@ -86,7 +86,9 @@ impl Listener {
             error = node.failed() => return Err(error),
         };
         heard.map_err(|error| match error {
-            RecvError::Closed => CliError::new(Exit::Failed, "node_stopped", "the node has stopped"),
+            RecvError::Closed => {
+                CliError::new(Exit::Failed, "node_stopped", "the node has stopped")
+            }
             RecvError::Lagged(_) => {
                 let message = "more was committed than the bench could follow";
                 CliError::new(Exit::Failed, "bench_too_slow", message)

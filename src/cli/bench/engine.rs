@@ -1,7 +1,7 @@
-//! The measurement: many workflows at once, then one at a time, then whether all of it is there.
+//! The measurement: many workflows at once, then one at a time; then another process sees whether all
+//! of it is there.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,21 +11,11 @@ use super::EngineArgs;
 use super::bench_node::BenchNode;
 use super::drive::{Listener, Starter, run_all};
 use super::figures::{cpu_time, peak_rss_mib, refuse_memory, sync_time};
-use super::work::{PAYLOAD, payload};
+use super::read_back::{ALONE, CROWD, ReadBack, in_another_process};
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
-use crate::cli::settings::open_error;
-use crate::domain::artifact::{Body, Digest};
-use crate::domain::ids::{CommandId, WorkflowId};
-use crate::domain::stage::StageName;
-use crate::journal::fold::Fold;
-use crate::journal::open::{journal_folder, read_only};
-use crate::journal::segment::files::DiskFiles;
-use crate::journal::verify::verify;
-
-/// The series of workflows that run at once, and of those that run alone.
-const CROWD: &str = "crowd";
-const ALONE: &str = "alone";
+use crate::journal::open::journal_folder;
+use crate::telemetry::syncs;
 
 /// What was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -42,9 +32,8 @@ struct Figures {
     p99_ms: Option<f64>,
     fdatasync_ms: f64,
     rss_mb: Option<f64>,
-    recovery_s: f64,
-    verified: bool,
-    payloads_read: u64,
+    #[serde(flatten)]
+    read: ReadBack,
 }
 
 /// Measures, and checks what is on the disk afterwards.
@@ -66,12 +55,12 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
     let node = bench.start(folder, common).await?;
     let mut crowd = Starter::new(&node, args.channels, CROWD)?;
     let mut listener = Listener::new(&node);
-    let syncs = crate::telemetry::syncs::count();
+    let synced_before = syncs::count();
     let (began, cpu) = (Instant::now(), cpu_time());
     run_all(&node, &mut crowd, &mut listener, args.workflows, args.concurrency).await?;
     node.store_caught_up().await;
     let (wall, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
-    let syncs = crate::telemetry::syncs::count() - syncs;
+    let synced = syncs::count() - synced_before;
     let mut alone = Starter::new(&node, 1, ALONE)?;
     let mut latencies = Vec::new();
     for _ in 0..args.alone {
@@ -80,11 +69,10 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
         latencies.push(began.elapsed());
     }
     latencies.sort_unstable();
+    drop(listener);
     node.stop().await;
     let rss_mb = peak_rss_mib();
-    let (fold, recovery_s, verified) = read_again(folder)?;
-    let payloads_read = check(&fold, CROWD, args.workflows, args.payload as usize)?;
-    check(&fold, ALONE, args.alone, args.payload as usize)?;
+    let read = in_another_process(args, folder)?;
     let count = f64::from(args.workflows);
     let figures = Figures {
         workflows: args.workflows,
@@ -94,17 +82,15 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
         wall_s: wall.as_secs_f64(),
         wf_per_s: count / wall.as_secs_f64(),
         cpu_ms_per_wf: cpu.as_secs_f64() * 1e3 / count,
-        syncs_per_wf: syncs as f64 / count,
+        syncs_per_wf: synced as f64 / count,
         p50_ms: quantile(&latencies, 0.5),
         p99_ms: quantile(&latencies, 0.99),
         fdatasync_ms: fdatasync.as_secs_f64() * 1e3,
         rss_mb,
-        recovery_s,
-        verified,
-        payloads_read,
+        read,
     };
     common.output().result(&figures, in_words(&figures))?;
-    Ok(if verified { Exit::Done } else { Exit::DataDamaged })
+    Ok(if figures.read.verified { Exit::Done } else { Exit::DataDamaged })
 }
 
 /// A bench measures from nothing: what is there already is not its own.
@@ -116,53 +102,6 @@ fn refuse_used(folder: &Path) -> Result<(), CliError> {
     Err(CliError::new(Exit::BadUsage, "folder_not_new", message)
         .at(folder.display())
         .remedy("name a new folder with --data-dir, or finish what was held with --resume"))
-}
-
-/// Verifies the journal, and folds it anew as a node that starts does.
-fn read_again(folder: &Path) -> Result<(Fold, f64, bool), CliError> {
-    let journal = journal_folder(folder);
-    let verified = verify(Arc::new(DiskFiles), &journal);
-    let verified =
-        verified.map_err(|error| CliError::new(Exit::DataDamaged, error.code(), &error))?.ok;
-    let began = Instant::now();
-    let fold = read_only(&journal).map_err(|error| open_error(&journal, &error))?;
-    Ok((fold, began.elapsed().as_secs_f64(), verified))
-}
-
-/// Every payload of the first `count` workflows of `series` must be what its stage returned.
-fn check(fold: &Fold, series: &str, count: u32, bytes: usize) -> Result<u64, CliError> {
-    let lost = |workflow: WorkflowId, what: &str| {
-        CliError::new(Exit::DataDamaged, "payload_lost", what.to_owned()).at(workflow)
-    };
-    let mut found = std::collections::BTreeMap::new();
-    for channel in fold.channels() {
-        fold.read(channel, |state| {
-            for (id, workflow) in &state.workflows {
-                found.insert(*id, workflow.clone());
-            }
-        });
-    }
-    let mut read = 0;
-    for number in 0..count {
-        let id = CommandId::new(format!("bench-{series}-{number}"))
-            .map_err(|error| CliError::new(Exit::Failed, "bad_command_id", error))?;
-        let id = WorkflowId::of_command(&id);
-        let workflow = found.get(&id).ok_or_else(|| lost(id, "the workflow is not there"))?;
-        for stage in StageName::ALL {
-            let output = workflow.output(stage).and_then(|output| output.get(PAYLOAD));
-            let artifact = output.ok_or_else(|| lost(id, "a stage has no payload"))?;
-            let expected = payload(id, stage, bytes);
-            let is_right = match &artifact.body {
-                Body::Inline(bytes) => **bytes == *expected,
-                Body::Stored => false,
-            };
-            if !is_right || artifact.digest != Digest::of(&expected) {
-                return Err(lost(id, "a payload is not what its stage returned"));
-            }
-            read += 1;
-        }
-    }
-    Ok(read)
 }
 
 fn quantile(sorted: &[Duration], share: f64) -> Option<f64> {
@@ -190,8 +129,8 @@ fn in_words(figures: &Figures) -> String {
         figures.cpu_ms_per_wf,
         figures.syncs_per_wf,
         figures.rss_mb.unwrap_or(0.0),
-        figures.recovery_s,
-        if figures.verified { "sound" } else { "DAMAGED" },
-        figures.payloads_read,
+        figures.read.recovery_s,
+        if figures.read.verified { "sound" } else { "DAMAGED" },
+        figures.read.payloads_read,
     )
 }

@@ -34,7 +34,7 @@ pub(super) fn refuse_memory(folder: &Path) -> Result<(), CliError> {
     let failed = |error: std::io::Error| unwritable(folder, &error);
     fs::create_dir_all(folder).map_err(failed)?;
     let found = rustix::fs::statfs(folder).map_err(|error| failed(error.into()))?;
-    if IN_MEMORY.contains(&i64::from(found.f_type)) {
+    if IN_MEMORY.contains(&found.f_type) {
         let message = "the data folder is in memory, where nothing is durable";
         return Err(CliError::new(Exit::BadUsage, "folder_in_memory", message)
             .at(folder.display())

@@ -17,11 +17,11 @@ use super::EngineArgs;
 use super::bench_node::{BenchNode, EXECUTIONS};
 use super::drive::{Listener, Starter, ends};
 use super::figures::refuse_memory;
+use crate::adapters::system::SystemClock;
 use crate::cli::data_folder::unwritable;
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
 use crate::cli::run::Node;
-use crate::adapters::system::SystemClock;
 use crate::domain::event::Event;
 use crate::domain::ids::{Take, WorkflowId};
 use crate::domain::stage::StageName;
@@ -68,7 +68,9 @@ pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Ex
                 acknowledged += 1;
                 if acknowledged == args.concurrency {
                     let pid = std::process::id();
-                    common.output().say(format_args!("holding {acknowledged} workflows; pid {pid}"));
+                    common
+                        .output()
+                        .say(format_args!("holding {acknowledged} workflows; pid {pid}"));
                 }
             }
         }
@@ -200,7 +202,9 @@ fn read_if_any(path: &Path) -> Result<String, CliError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(CliError::new(Exit::Failed, "folder_unreadable", error).at(path.display())),
+        Err(error) => {
+            Err(CliError::new(Exit::Failed, "folder_unreadable", error).at(path.display()))
+        }
     }
 }
 

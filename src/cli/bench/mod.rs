@@ -1,8 +1,8 @@
 //! `ytempire bench`: what the engine itself costs, on the very node that makes videos.
 //!
 //! Read `work` (stages that do nothing), `bench_node` (the node they run on), `drive` (starting
-//! workflows and waiting for them), `engine` (the measurement) and `hold` (a node to be killed, and
-//! what became of it).
+//! workflows and waiting for them), `engine` (the measurement), `read_back` (whether all of it is
+//! there) and `hold` (a node to be killed, and what became of it).
 //!
 //! Architecture invariant: nothing of the engine is left out or replaced but the work of the stages
 //! and their sources; what is measured is what a video goes through.
@@ -12,6 +12,7 @@ mod drive;
 mod engine;
 mod figures;
 mod hold;
+mod read_back;
 mod work;
 
 use std::time::Duration;
@@ -64,6 +65,9 @@ pub(super) struct EngineArgs {
     /// With --hold: how long a stage takes
     #[arg(long, value_name = "SPAN", default_value = "500ms", value_parser = span)]
     step: Duration,
+    /// Only read what an earlier measurement left: what a measurement lets a process of its own do
+    #[arg(long, hide = true, conflicts_with_all = ["hold", "resume"])]
+    read_back: bool,
     /// Finish what a node that was held and killed had in flight, and say what became of it
     #[arg(long)]
     resume: bool,
@@ -84,15 +88,20 @@ pub fn run(args: &BenchArgs, common: &CommonOptions) -> Result<Exit, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::new(Exit::Failed, "no_runtime", error))?;
-    let outcome = runtime.block_on(async {
+    let (args, common) = (args.clone(), common.clone());
+    // On a thread of the runtime, where those who ask a node are too.
+    let work = runtime.spawn(async move {
         if args.hold {
-            hold::hold(args, common).await
+            hold::hold(&args, &common).await
         } else if args.resume {
-            hold::resume(args, common).await
+            hold::resume(&args, &common).await
+        } else if args.read_back {
+            read_back::read_back(&args, &common)
         } else {
-            engine::measure(args, common).await
+            engine::measure(&args, &common).await
         }
     });
+    let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    outcome.unwrap_or_else(|error| Err(CliError::new(Exit::Failed, "bench_panicked", error)))
 }

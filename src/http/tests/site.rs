@@ -147,7 +147,12 @@ impl ArtifactStore for NoArtifacts {
     }
     async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<Artifact, Failure> {
         let (digest, length) = (Digest::of(&bytes), bytes.len() as u64);
-        Ok(Artifact { name: name.to_owned(), digest, bytes: length, body: Body::Inline(bytes) })
+        Ok(Artifact {
+            name: name.to_owned(),
+            digest,
+            bytes: length,
+            body: Body::Inline(bytes.into()),
+        })
     }
     async fn adopt(&self, name: &str, _: &Path) -> Result<Artifact, Failure> {
         self.put(name, Vec::new()).await

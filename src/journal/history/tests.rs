@@ -33,7 +33,7 @@ fn workflow(number: u64, text: &str, content: &[u8]) -> Workflow {
     };
     let output = StageOutput {
         artifacts: vec![
-            artifact("script.json", Body::Inline(content.to_vec())),
+            artifact("script.json", Body::Inline(content.to_vec().into())),
             artifact("video.mp4", Body::Stored),
         ],
     };

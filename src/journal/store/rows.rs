@@ -48,13 +48,14 @@ pub(super) fn envelope(key: &[u8], value: &[u8]) -> Vec<u8> {
     stored
 }
 
-pub(super) fn open_envelope(key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> {
+/// The value inside, if it matches its checksum.
+pub(super) fn open_envelope<'a>(key: &[u8], stored: &'a [u8]) -> Result<&'a [u8], StoreError> {
     let value = stored.get(ENVELOPE..).unwrap_or_default();
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
     let length_fits = u32_at(stored, 4) == Some(length);
     let crc_fits = u32_at(stored, 0) == Some(row_crc(key, length.to_le_bytes(), value));
     if length_fits && crc_fits {
-        return Ok(value.to_vec());
+        return Ok(value);
     }
     let name = String::from_utf8_lossy(key).chars().take(80).collect::<String>();
     Err(StoreError::Damaged(format!("the row {name:?} does not match its checksum")))
@@ -65,8 +66,9 @@ fn row_crc(key: &[u8], length: [u8; 4], value: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, value)
 }
 
+/// Of the key and the envelope's checksum and length, which opening compares with the value.
 fn row_digest(key: &[u8], stored: &[u8]) -> u64 {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&(key.len() as u64).to_le_bytes()).update(key).update(stored);
+    hasher.update(key).update(stored.get(..ENVELOPE).unwrap_or(stored));
     u64_at(hasher.finalize().as_bytes(), 0).unwrap_or(0)
 }

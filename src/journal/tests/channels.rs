@@ -160,7 +160,7 @@ pub fn success(stage: StageName, topic: u64, draw: u64) -> StageSuccess {
     };
     let mut artifacts = vec![artifact("video.mp4", Body::Stored)];
     for number in 0..draw % 4 {
-        artifacts.push(artifact(&format!("{number}.json"), Body::Inline(content.clone())));
+        artifacts.push(artifact(&format!("{number}.json"), Body::Inline(content.clone().into())));
     }
     let finding = match stage {
         StageName::Trend => Finding::Topic {
@@ -230,6 +230,7 @@ pub fn request(commit: &Commit, reply: Reply) -> AppendRequest {
         schema: SCHEMA,
         count: u16::try_from(commit.events.len()).unwrap(),
         payload: encode(commit).unwrap(),
+        commit: None,
         reply,
     }
 }

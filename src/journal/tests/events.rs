@@ -73,8 +73,10 @@ pub fn examples() -> Vec<Event> {
         bytes: 70_000,
         body,
     };
-    let artifacts =
-        vec![artifact("script.json", Body::Inline(inline)), artifact("video.mp4", Body::Stored)];
+    let artifacts = vec![
+        artifact("script.json", Body::Inline(inline.into())),
+        artifact("video.mp4", Body::Stored),
+    ];
     let failure =
         |class| Failure { class, code: text("feed_unreadable"), message: text("Größe 0") };
     let limited = failure(FailureClass::RateLimited { retry_after_ms: 90_000 });
@@ -193,7 +195,7 @@ fn failure() -> impl Strategy<Value = Failure> + Clone {
 
 fn output() -> impl Strategy<Value = StageOutput> {
     let body = prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..60).prop_map(Body::Inline),
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| Body::Inline(bytes.into())),
         Just(Body::Stored),
     ];
     let artifact =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::channels::{Running, SMALL, as_killed, name, raised, request};
 use crate::domain::ids::{ChannelId, Seq};
-use crate::journal::checkpoint::{self, Checkpoint, Section};
+use crate::journal::checkpoint::{self, Section};
 use crate::journal::fold::Fold;
 use crate::journal::memory::{MemoryDisk, MemoryLog};
 use crate::journal::open::{OpenError, drive, open, read_only};
@@ -98,8 +98,8 @@ fn a_checkpoint_of_a_newer_version_is_refused_and_not_a_byte_changes() {
     running.commit(&raised(0, 1)).unwrap();
     running.stop();
     let sections = vec![Section { name: "fold.2".to_owned(), bytes: vec![1, 2, 3] }];
-    let newer = Checkpoint { last_seq: Seq(1), sections };
-    checkpoint::write(&DiskFiles, folder.path(), &newer).unwrap();
+    let sections = sections.into_iter().map(Ok::<_, OpenError>);
+    checkpoint::write(&DiskFiles, folder.path(), Seq(1), sections).unwrap();
     let before = bytes_of(folder.path());
     let error = open(folder.path(), SMALL).err().unwrap();
     assert!(matches!(&error, OpenError::UnknownSection { section, .. } if section == "fold.2"));

@@ -130,7 +130,7 @@ fn a_piece_longer_than_a_value_goes_on_in_more_rows_and_shrinks_again() {
             name: "long.json".to_owned(),
             digest: Digest([1; 32]),
             bytes: inline as u64,
-            body: Body::Inline(vec![3; inline]),
+            body: Body::Inline(vec![3; inline].into()),
         });
         let mut batch = Batch::default();
         put_part(&mut batch, &store, &Part::Workflow(channel, workflow.clone())).unwrap();
@@ -189,7 +189,7 @@ fn a_follower_whose_owner_is_gone_ends() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (asked, asks) = tokio::sync::watch::channel(Asked::default());
     drop(asked);
-    let (tell_at, at) = tokio::sync::watch::channel(Seq(0));
+    let (tell_at, at) = tokio::sync::watch::channel(crate::domain::ids::Seq(0));
     follower.follow(runtime.handle(), asks, &tell_at).unwrap();
     assert_eq!(*at.borrow(), applied);
 }

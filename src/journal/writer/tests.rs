@@ -23,6 +23,7 @@ fn request(generation: u64, kind: FrameKind, count: u16) -> (AppendRequest, Answ
         schema: 1,
         count,
         payload: vec![1, 2, 3],
+        commit: None,
         reply,
     };
     (request, answer)
@@ -46,7 +47,8 @@ fn a_group_is_numbered_densely_synced_once_folded_and_then_acknowledged() {
     let disk = MemoryDisk::default();
     let story = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&story);
-    let fold = move |frame: &Frame| told.lock().unwrap().push(format!("fold {}", frame.first_seq));
+    let fold =
+        move |frame: &Frame, _| told.lock().unwrap().push(format!("fold {}", frame.first_seq));
     let mut writer = writer_on(&disk, Box::new(fold));
     let group = [2, 1, 5].map(|count| {
         let told = Arc::clone(&story);
@@ -66,7 +68,7 @@ fn a_group_is_numbered_densely_synced_once_folded_and_then_acknowledged() {
 #[test]
 fn an_older_generation_is_refused_from_its_raising_on() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_| {}));
+    let mut writer = writer_on(&disk, Box::new(|_, _| {}));
     let (old, old_answer) = events(1);
     let (raise, raise_answer) = request(2, FrameKind::Generation, 1);
     let (stale, stale_answer) = events(1);
@@ -86,7 +88,7 @@ fn an_older_generation_is_refused_from_its_raising_on() {
 #[test]
 fn senseless_frames_are_refused_without_harm_to_their_group() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_| {}));
+    let mut writer = writer_on(&disk, Box::new(|_, _| {}));
     let (empty, empty_answer) = events(0);
     let (mut large, large_answer) = events(1);
     large.payload = vec![0; MAX_PAYLOAD + 1];
@@ -107,7 +109,7 @@ fn a_failed_sync_stops_the_writer_for_good() {
     let generations = BTreeMap::from([(channel("space"), Generation(1))]);
     let folded = Arc::new(Mutex::new(0));
     let count = Arc::clone(&folded);
-    let fold = move |_: &Frame| *count.lock().unwrap() += 1;
+    let fold = move |_: &Frame, _| *count.lock().unwrap() += 1;
     let mut writer = Writer::new(Box::new(opened.unwrap().0), generations, Box::new(fold));
     let failure = writer.failure();
     files.set(Faults { good_syncs: Some(1), ..Faults::default() });
@@ -132,7 +134,7 @@ fn a_failed_sync_stops_the_writer_for_good() {
 #[test]
 fn a_panic_of_the_fold_is_told_to_all_who_wait() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_| panic!("a fold that panics, on purpose")));
+    let mut writer = writer_on(&disk, Box::new(|_, _| panic!("a fold that panics, on purpose")));
     let (first, answer) = events(1);
     writer.commit_group(vec![first]);
     assert_eq!(answered(answer).unwrap_err().code(), "fold_panicked");
@@ -142,8 +144,8 @@ fn a_panic_of_the_fold_is_told_to_all_who_wait() {
 #[tokio::test]
 async fn the_queue_gathers_what_waits_and_closes_after_it() {
     let disk = MemoryDisk::default();
-    let limits = GroupLimits { frames: 4, bytes: 1 << 20 };
-    let (handle, writer_loop) = queue(writer_on(&disk, Box::new(|_| {})), limits);
+    let limits = GroupLimits { frames: 4, bytes: 1 << 20, ..GroupLimits::default() };
+    let (handle, writer_loop) = queue(writer_on(&disk, Box::new(|_, _| {})), limits);
     let answers: Vec<Answer> = (0..10)
         .map(|_| {
             let (request, answer) = events(1);
@@ -174,7 +176,7 @@ async fn a_thread_commits_to_disk_what_many_send_at_once() {
     let (log, _) =
         SegmentLog::open(files.clone(), folder.path(), options, Seq(0), &mut |_| {}).unwrap();
     let generations = BTreeMap::from([(channel("space"), Generation(1))]);
-    let writer = Writer::new(Box::new(log), generations, Box::new(|_| {}));
+    let writer = Writer::new(Box::new(log), generations, Box::new(|_, _| {}));
     let (handle, writer_loop) = queue(writer, GroupLimits::default());
     let thread = writer_loop.spawn_thread().unwrap();
     let senders: Vec<_> = (0..4)
@@ -204,7 +206,8 @@ async fn a_thread_commits_to_disk_what_many_send_at_once() {
 #[test]
 fn a_writer_that_is_gone_answers_everything() {
     let disk = MemoryDisk::default();
-    let (handle, writer_loop) = queue(writer_on(&disk, Box::new(|_| {})), GroupLimits::default());
+    let (handle, writer_loop) =
+        queue(writer_on(&disk, Box::new(|_, _| {})), GroupLimits::default());
     let (request, answer) = events(1);
     handle.append(request);
     drop(writer_loop);
@@ -223,7 +226,7 @@ fn figures_of_appending_two_kilobytes() {
     let opened = SegmentLog::open(files.clone(), folder.path(), options, Seq(0), &mut |_| {});
     println!("new journal: {:?}", started.elapsed());
     let generations = BTreeMap::from([(channel("space"), Generation(1))]);
-    let mut writer = Writer::new(Box::new(opened.unwrap().0), generations, Box::new(|_| {}));
+    let mut writer = Writer::new(Box::new(opened.unwrap().0), generations, Box::new(|_, _| {}));
     for (group, rounds) in [(1, 10_000), (64, 3_000)] {
         let mut spans = Vec::new();
         let all = tokio::time::Instant::now();
@@ -231,6 +234,7 @@ fn figures_of_appending_two_kilobytes() {
             let requests = (0..group)
                 .map(|_| AppendRequest {
                     payload: vec![7; 2048],
+                    commit: None,
                     reply: Reply::call(|outcome| assert!(outcome.is_ok())),
                     ..events(1).0
                 })

@@ -36,7 +36,7 @@ impl MemoryStore {
             locked(&self.0).contents.insert(digest, bytes);
             Body::Stored
         } else {
-            Body::Inline(bytes)
+            Body::Inline(bytes.into())
         };
         Artifact { name: name.to_owned(), digest, bytes: length, body }
     }
@@ -89,7 +89,7 @@ impl ArtifactStore for MemoryStore {
 
     async fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, Failure> {
         match &artifact.body {
-            Body::Inline(bytes) => Ok(bytes.clone()),
+            Body::Inline(bytes) => Ok(bytes.to_vec()),
             Body::Stored => {
                 let kept = locked(&self.0).contents.get(&artifact.digest).cloned();
                 kept.ok_or_else(|| gone(&artifact.name))

@@ -134,7 +134,7 @@ impl Year {
         let text = |name: &str, bytes: usize| {
             let content = vec![b'x'; bytes];
             let digest = Digest::of(&content);
-            let body = Body::Inline(content);
+            let body = Body::Inline(content.into());
             Artifact { name: name.to_owned(), digest, bytes: bytes as u64, body }
         };
         let (artifacts, finding) = match stage {
