@@ -128,6 +128,9 @@ pub struct Node {
     pub desk: Arc<NodeDesk>,
     /// Where the node answers over HTTP.
     pub url: String,
+    /// Stages that were running when the process before this one ended: they are done again, or found
+    /// finished.
+    pub interrupted: usize,
     tree: Tree,
     journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
@@ -166,6 +169,10 @@ impl Node {
         }
         for name in damaged_checkpoints {
             tracing::warn!(name, "a damaged checkpoint was passed over");
+        }
+        let interrupted = fold.running_stages();
+        if interrupted > 0 {
+            tracing::info!(interrupted, "stages go on that were running when the node ended");
         }
         let door = open_door(settings.listen).await?;
         let thread = writer.spawn_thread();
@@ -268,6 +275,7 @@ impl Node {
             sources,
             desk,
             url,
+            interrupted,
             tree,
             journal: journal.clone(),
             checkpointer,

@@ -75,25 +75,26 @@ impl Listener {
         Self(node.fold.subscribe())
     }
 
-    /// The next committed frame.
+    /// The next committed frame; none when so many have come that some were missed.
     ///
     /// # Errors
-    /// [`CliError`] when the node failed or this process cannot keep up with it.
-    pub(super) async fn next(&mut self, node: &Node) -> Result<Arc<CommittedFrame>, CliError> {
+    /// [`CliError`] when the node failed.
+    pub(super) async fn next(
+        &mut self,
+        node: &Node,
+    ) -> Result<Option<Arc<CommittedFrame>>, CliError> {
         let heard = tokio::select! {
             biased;
             heard = self.0.recv() => heard,
             error = node.failed() => return Err(error),
         };
-        heard.map_err(|error| match error {
-            RecvError::Closed => {
-                CliError::new(Exit::Failed, "node_stopped", "the node has stopped")
+        match heard {
+            Ok(frame) => Ok(Some(frame)),
+            Err(RecvError::Lagged(_)) => Ok(None),
+            Err(RecvError::Closed) => {
+                Err(CliError::new(Exit::Failed, "node_stopped", "the node has stopped"))
             }
-            RecvError::Lagged(_) => {
-                let message = "more was committed than the bench could follow";
-                CliError::new(Exit::Failed, "bench_too_slow", message)
-            }
-        })
+        }
     }
 }
 
@@ -129,7 +130,10 @@ pub(super) async fn run_all(
         started += 1;
     }
     while over < count {
-        let frame = listener.next(node).await?;
+        let frame = listener.next(node).await?.ok_or_else(|| {
+            let message = "more was committed than the bench could follow";
+            CliError::new(Exit::Failed, "bench_too_slow", message)
+        })?;
         for end in ends(&frame) {
             end.map_err(|(workflow, cause)| {
                 CliError::new(Exit::Failed, "workflow_failed", cause).at(workflow)

@@ -1,7 +1,6 @@
 //! The measurement: many workflows at once, then one at a time; then another process sees whether all
 //! of it is there.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,10 +10,9 @@ use super::EngineArgs;
 use super::bench_node::BenchNode;
 use super::drive::{Listener, Starter, run_all};
 use super::figures::{cpu_time, peak_rss_mib, refuse_memory, sync_time};
-use super::read_back::{ALONE, CROWD, ReadBack, in_another_process};
+use super::read_back::{ALONE, CROWD, ReadBack, in_another_process, refuse_used};
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
-use crate::journal::open::journal_folder;
 use crate::telemetry::syncs;
 
 /// What was measured.
@@ -91,17 +89,6 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
     };
     common.output().result(&figures, in_words(&figures))?;
     Ok(if figures.read.verified { Exit::Done } else { Exit::DataDamaged })
-}
-
-/// A bench measures from nothing: what is there already is not its own.
-fn refuse_used(folder: &Path) -> Result<(), CliError> {
-    if !journal_folder(folder).exists() {
-        return Ok(());
-    }
-    let message = "the data folder has a journal already";
-    Err(CliError::new(Exit::BadUsage, "folder_not_new", message)
-        .at(folder.display())
-        .remedy("name a new folder with --data-dir, or finish what was held with --resume"))
 }
 
 fn quantile(sorted: &[Duration], share: f64) -> Option<f64> {

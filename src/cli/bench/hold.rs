@@ -51,7 +51,8 @@ pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Ex
     let unavailable = |error| CliError::new(Exit::Failed, "signals_unavailable", error);
     let mut terminate = signal(SignalKind::terminate()).map_err(unavailable)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unavailable)?;
-    let mut acknowledged = 0_u32;
+    let (mut acknowledged, mut is_told) = (0_u32, false);
+    let mut ended = finished(&node);
     let outcome = loop {
         let frame = tokio::select! {
             biased;
@@ -62,19 +63,26 @@ pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Ex
                 Err(error) => break Err(error),
             },
         };
-        for event in &frame.commit.events {
-            if let Event::WorkflowStarted { workflow, .. } = event {
-                note_started(&mut started, folder, *workflow)?;
-                acknowledged += 1;
-                if acknowledged == args.concurrency {
-                    let pid = std::process::id();
-                    common
-                        .output()
-                        .say(format_args!("holding {acknowledged} workflows; pid {pid}"));
+        let over = match frame {
+            Some(frame) => {
+                for event in &frame.commit.events {
+                    if let Event::WorkflowStarted { workflow, .. } = event {
+                        note_started(&mut started, folder, *workflow)?;
+                        acknowledged += 1;
+                    }
                 }
+                ends(&frame).count()
             }
+            // What was missed is not noted as started; its ends are counted where they are kept.
+            None => finished(&node).saturating_sub(ended),
+        };
+        ended += over;
+        if acknowledged >= args.concurrency && !is_told {
+            is_told = true;
+            let pid = std::process::id();
+            common.output().say(format_args!("holding {} workflows; pid {pid}", args.concurrency));
         }
-        for _ in ends(&frame) {
+        for _ in 0..over {
             starter.start()?;
         }
     };
@@ -105,10 +113,9 @@ fn note_started(file: &mut File, folder: &Path, workflow: WorkflowId) -> Result<
 /// What became of what was held.
 #[derive(Debug, Clone, Serialize)]
 struct Resumed {
-    /// Workflows that had not ended.
+    /// Workflows that went on: a stage of them was carried out now.
     live: usize,
-    /// Stages that had begun and not ended when the process was killed; one that had ended without
-    /// its outcome being durable is not among them.
+    /// Stages that were running when the process was killed: begun, and no outcome of theirs durable.
     running_at_kill: usize,
     /// Workflows that were acknowledged and did not complete.
     lost: usize,
@@ -130,19 +137,19 @@ pub(super) async fn resume(args: &EngineArgs, common: &CommonOptions) -> Result<
     let (began, began_at) = (Instant::now(), SystemClock.now());
     let settings = common.settings()?;
     let folder = settings.data_dir();
-    let before = Executions::read(folder)?;
     let node = bench_node(args, Duration::ZERO).start(folder, common).await?;
     let recovery_s = began.elapsed().as_secs_f64();
-    let live = finish_all(&node).await?;
+    finish_all(&node).await?;
     let wall_s = began.elapsed().as_secs_f64();
     let started = started(folder)?;
     let lost = started.iter().filter(|id| !is_completed(&node, **id)).count();
+    let node_was_running = node.interrupted;
     node.stop().await;
     let after = Executions::read(folder)?;
     let first = after.first_of.get(&std::process::id());
     let resumed = Resumed {
-        live,
-        running_at_kill: before.unfinished(),
+        live: after.workflows_of(std::process::id()),
+        running_at_kill: node_was_running,
         lost,
         duplicated_steps: after.begun.values().filter(|times| **times > 1).count(),
         first_progress_s: first.map(|at| at.since(began_at).as_secs_f64()),
@@ -163,24 +170,29 @@ pub(super) async fn resume(args: &EngineArgs, common: &CommonOptions) -> Result<
     Ok(if resumed.lost == 0 { Exit::Done } else { Exit::DataDamaged })
 }
 
-/// Waits until no workflow can move any more, and says how many could.
-async fn finish_all(node: &Node) -> Result<usize, CliError> {
-    let mut listener = Listener::new(node);
-    let mut live: BTreeSet<WorkflowId> = BTreeSet::new();
-    for channel in node.fold.channels() {
+/// How many workflows have ended.
+fn finished(node: &Node) -> usize {
+    let ended = |channel| {
         node.fold.read(channel, |state| {
-            let moving = state.workflows.values().filter(|workflow| workflow.is_live());
-            live.extend(moving.map(|workflow| workflow.id));
-        });
-    }
-    let count = live.len();
-    while !live.is_empty() {
-        for end in ends(&*listener.next(node).await?) {
-            let (Ok(workflow) | Err((workflow, _))) = end;
-            live.remove(&workflow);
+            state.workflows.values().filter(|workflow| workflow.ending().is_some()).count()
+        })
+    };
+    node.fold.channels().into_iter().map(ended).sum()
+}
+
+/// Waits until no workflow can move any more.
+async fn finish_all(node: &Node) -> Result<(), CliError> {
+    let mut applied = node.fold.watch_applied();
+    while node.fold.live_workflows() > 0 {
+        tokio::select! {
+            changed = applied.changed() => {
+                let stopped = || CliError::new(Exit::Failed, "node_stopped", "the node has stopped");
+                changed.map_err(|_| stopped())?;
+            }
+            error = node.failed() => return Err(error),
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 fn is_completed(node: &Node, id: WorkflowId) -> bool {
@@ -224,10 +236,10 @@ struct Line {
 struct Executions {
     /// How often each stage was begun.
     begun: BTreeMap<(WorkflowId, StageName, Take), u32>,
-    /// How often it was ended.
-    ended: BTreeMap<(WorkflowId, StageName, Take), u32>,
     /// When each process first began one.
     first_of: BTreeMap<u32, Timestamp>,
+    /// Of which workflows each process has begun one.
+    workflows: BTreeMap<u32, BTreeSet<WorkflowId>>,
 }
 
 impl Executions {
@@ -239,15 +251,13 @@ impl Executions {
             if line.phase == "start" {
                 *found.begun.entry(step).or_default() += 1;
                 found.first_of.entry(line.pid).or_insert(line.at);
-            } else {
-                *found.ended.entry(step).or_default() += 1;
+                found.workflows.entry(line.pid).or_default().insert(line.workflow);
             }
         }
         Ok(found)
     }
 
-    /// Stages that were begun and not ended.
-    fn unfinished(&self) -> usize {
-        self.begun.keys().filter(|step| !self.ended.contains_key(step)).count()
+    fn workflows_of(&self, pid: u32) -> usize {
+        self.workflows.get(&pid).map_or(0, BTreeSet::len)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Read `work` (stages that do nothing), `bench_node` (the node they run on), `drive` (starting
 //! workflows and waiting for them), `engine` (the measurement), `read_back` (whether all of it is
-//! there) and `hold` (a node to be killed, and what became of it).
+//! there), `hold` (a node to be killed, and what became of it) and `seed` (long histories).
 //!
 //! Architecture invariant: nothing of the engine is left out or replaced but the work of the stages
 //! and their sources; what is measured is what a video goes through.
@@ -13,6 +13,7 @@ mod engine;
 mod figures;
 mod hold;
 mod read_back;
+mod seed;
 mod work;
 
 use std::time::Duration;
@@ -40,6 +41,24 @@ enum BenchCommand {
     /// recovery_s, verified, payloads_read}; with --resume {live, lost, duplicated_steps,
     /// first_progress_s, recovery_s, wall_s}.
     Engine(EngineArgs),
+    /// Make a data folder with channels that have long histories, to see how a node starts with them.
+    ///
+    /// The folder must be new; `bench engine` and `run` can use it. JSON: {channels, workflows, wall_s,
+    /// bytes_per_workflow}.
+    SeedHistory(SeedArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct SeedArgs {
+    /// How many channels
+    #[arg(long, value_name = "K", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    channels: u32,
+    /// Finished workflows in each
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    workflows: u32,
+    /// Bytes of each, about
+    #[arg(long, value_name = "BYTES", default_value_t = 300, value_parser = clap::value_parser!(u32).range(150..=600))]
+    size: u32,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -83,7 +102,10 @@ fn span(text: &str) -> Result<Duration, String> {
 /// [`CliError`]: a data folder that is on no disk or not new (2), in use (4), damaged (5), or a
 /// failure of the node (1).
 pub fn run(args: &BenchArgs, common: &CommonOptions) -> Result<Exit, CliError> {
-    let BenchCommand::Engine(args) = &args.command;
+    let args = match &args.command {
+        BenchCommand::Engine(args) => args,
+        BenchCommand::SeedHistory(args) => return seed::seed(args, common),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -36,6 +36,20 @@ pub(super) struct ReadBack {
     pub(super) payloads_read: u64,
 }
 
+/// A bench begins from nothing: what is there already is not its own.
+///
+/// # Errors
+/// [`CliError`] when there is a journal.
+pub(super) fn refuse_used(folder: &Path) -> Result<(), CliError> {
+    if !journal_folder(folder).exists() {
+        return Ok(());
+    }
+    let message = "the data folder has a journal already";
+    Err(CliError::new(Exit::BadUsage, "folder_not_new", message)
+        .at(folder.display())
+        .remedy("name a new folder with --data-dir, or finish what was held with --resume"))
+}
+
 /// Lets another process of this program read what is in `folder`.
 ///
 /// # Errors
