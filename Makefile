@@ -1,7 +1,7 @@
 # Thin: every target is a plain cargo command after scripts/setup has installed what is missing.
 CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo),cargo)
 
-.PHONY: demo test check bench docs setup torch test-torch models
+.PHONY: demo test check bench bench-engine docs setup torch test-torch models
 
 # Builds the program and makes one video for each of two sample channels, offline.
 demo: setup
@@ -33,6 +33,11 @@ check: setup
 
 bench: setup
 	$(CARGO) bench --locked
+
+# What the engine itself costs, as one line of JSON.
+bench-engine: setup
+	@$(CARGO) build --release --locked
+	@scripts/bench-engine
 
 docs: setup
 	$(CARGO) doc --locked --no-deps

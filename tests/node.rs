@@ -7,6 +7,8 @@
 mod api;
 #[path = "node/bad_feeds.rs"]
 mod bad_feeds;
+#[path = "node/bench.rs"]
+mod bench;
 #[path = "node/cli.rs"]
 mod cli;
 #[path = "node/crash.rs"]
