@@ -5,6 +5,8 @@
 
 #[path = "node/api.rs"]
 mod api;
+#[path = "node/backup.rs"]
+mod backup;
 #[path = "node/bad_feeds.rs"]
 mod bad_feeds;
 #[path = "node/bench.rs"]

@@ -2,7 +2,8 @@
 
 pub mod app;
 mod backtest;
-pub mod bench;
+pub mod backup;
+mod bench;
 mod channel_cmd;
 pub mod config_cmd;
 pub mod data_folder;

@@ -57,7 +57,7 @@ use crate::supervision::tree::{Tree, TreeFailure};
 use crate::telemetry::metrics::Metrics;
 
 /// The folder of the artifacts inside a data folder.
-const ARTIFACTS: &str = "artifacts";
+pub(super) const ARTIFACTS: &str = "artifacts";
 /// Respawns that may run at once.
 const RESPAWNS_AT_ONCE: usize = 8;
 /// How long the whole tree may take to stop.

@@ -144,6 +144,22 @@ impl Manifest {
     }
 }
 
+/// Copies the checkpoint at `seq` from one folder into another, durably.
+///
+/// # Errors
+/// [`LogError::Io`] when a file cannot be read or written.
+pub fn copy(files: &dyn FileLayer, from: &Path, to: &Path, seq: Seq) -> Result<(), LogError> {
+    let (from, path) = (from.join(file_name(seq)), to.join(file_name(seq)));
+    let bytes = files.read(&from, MAX_MANIFEST);
+    let bytes = bytes.map_err(|error| LogError::of_io("read", &from, error))?;
+    let written = files.create(&path).and_then(|mut file| {
+        file.write_all_at(&bytes, 0)?;
+        file.sync_data()
+    });
+    written.map_err(|error| LogError::of_io("write", &path, error))?;
+    sync_folder(files, to)
+}
+
 /// Reads the newest sound checkpoint.
 ///
 /// # Errors

@@ -11,7 +11,7 @@
 //! Architecture invariant: a file is there as a whole or not at all, is never written twice, and is
 //! believed only under the digest that the journal names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -286,7 +286,7 @@ impl HistoryFolder {
             let names = listed(&folder)?;
             found.insert(folder, names);
         }
-        let mut named = Vec::new();
+        let mut named = BTreeSet::new();
         for channel in fold.channels() {
             let months = fold.read(channel, |state| state.history.clone());
             let paths = months.iter().map(|(month, one)| self.path(channel, *month, &one.file));

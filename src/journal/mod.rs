@@ -5,7 +5,7 @@
 //! writer and the way to it), [`record`] (what a frame's payload means), [`fold`] and [`part`] (what
 //! is true, and in which pieces it is kept), [`checkpoint`] and [`checkpointer`], [`open`] (all of it
 //! together), [`verify`] (reading without changing a byte), [`history`] (what has left the fold for
-//! sealed files); then [`store`], [`rows`] and [`follower`] (what follows the fold and can always be
+//! sealed files), [`copy`] and [`export`] (taking it elsewhere); then [`store`], [`rows`] and [`follower`] (what follows the fold and can always be
 //! made anew). [`memory`] is a log without a disk, for simulation; [`codec`] is the only place that
 //! knows bincode.
 //!
@@ -14,6 +14,8 @@
 pub mod checkpoint;
 pub mod checkpointer;
 pub mod codec;
+pub mod copy;
+pub mod export;
 pub mod fold;
 pub mod follower;
 pub mod frame;

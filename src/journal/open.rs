@@ -12,6 +12,7 @@ use super::codec::{self, CodecError};
 use super::fold::{Fold, Point, Snapshot};
 use super::frame::Frame;
 use super::log::{LogError, Problem};
+use super::part::Part;
 use super::queue::{GroupLimits, JournalHandle, WriterLoop, queue};
 use super::record::{Commit, RecordError};
 use super::segment::SegmentOptions;
@@ -176,9 +177,9 @@ fn take_unless_failed(fold: &Fold, frame: &Frame, failed: &mut Option<OpenError>
 }
 
 /// Sections of this name hold one piece of the books each.
-const FOLD_SECTION: &str = "fold";
+pub(super) const FOLD_SECTION: &str = "fold";
 /// The section of this name holds the fingerprint of the history up to the checkpoint.
-const HISTORY_SECTION: &str = "history";
+pub(super) const HISTORY_SECTION: &str = "history";
 
 fn from_checkpoint(files: &dyn FileLayer, folder: &Path) -> Result<(Fold, Vec<String>), OpenError> {
     let latest = match checkpoint::latest(files, folder) {
@@ -193,6 +194,22 @@ fn from_checkpoint(files: &dyn FileLayer, folder: &Path) -> Result<(Fold, Vec<St
 }
 
 fn fold_of(checkpoint: &Checkpoint) -> Result<Fold, OpenError> {
+    Ok(Fold::from_snapshot(snapshot_of(checkpoint)?))
+}
+
+/// The newest sound checkpoint of the journal in `folder`: where it is, and its pieces.
+///
+/// # Errors
+/// [`OpenError`].
+pub(super) fn checkpoint_parts(folder: &Path) -> Result<(Point, Vec<Part>), OpenError> {
+    let Some(checkpoint) = checkpoint::latest(&DiskFiles, folder)?.checkpoint else {
+        return Ok((Point::default(), Vec::new()));
+    };
+    let snapshot = snapshot_of(&checkpoint)?;
+    Ok((snapshot.point, snapshot.parts))
+}
+
+fn snapshot_of(checkpoint: &Checkpoint) -> Result<Snapshot, OpenError> {
     let last_seq = checkpoint.last_seq;
     let seq = last_seq.0;
     let unreadable = |cause| OpenError::Checkpoint { seq, cause };
@@ -207,7 +224,7 @@ fn fold_of(checkpoint: &Checkpoint) -> Result<Fold, OpenError> {
             _ => return Err(OpenError::UnknownSection { seq, section: name.to_owned() }),
         }
     }
-    Ok(Fold::from_snapshot(snapshot))
+    Ok(snapshot)
 }
 
 /// Writes a checkpoint of `fold` and removes the segments before the last two. Returns the sequence

@@ -69,6 +69,8 @@ pub fn verify(files: Arc<dyn FileLayer>, folder: &Path) -> Result<Verification, 
 pub struct Frames {
     scan: JournalScan,
     after: Seq,
+    /// Whether a hole before the first frame is none of the reader's business.
+    begins_anywhere: bool,
     ended: bool,
 }
 
@@ -78,7 +80,20 @@ impl Frames {
     /// # Errors
     /// [`LogError::Io`] when the folder cannot be listed.
     pub fn begin(files: Arc<dyn FileLayer>, folder: &Path, after: Seq) -> Result<Self, LogError> {
-        Ok(Self { scan: JournalScan::begin(files, folder)?, after, ended: false })
+        let scan = JournalScan::begin(files, folder)?;
+        Ok(Self { scan, after, begins_anywhere: false, ended: false })
+    }
+
+    /// The same of a journal that need not reach back to `after`.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_anywhere(
+        files: Arc<dyn FileLayer>,
+        folder: &Path,
+        after: Seq,
+    ) -> Result<Self, LogError> {
+        Ok(Self { begins_anywhere: true, ..Self::begin(files, folder, after)? })
     }
 }
 
@@ -91,6 +106,9 @@ impl Iterator for Frames {
                 Some(found) => found,
                 None => {
                     self.ended = true;
+                    if self.begins_anywhere {
+                        return None;
+                    }
                     let hole = self.scan.hole_against(self.after)?;
                     return Some(Err(LogError::Damaged(hole)));
                 }

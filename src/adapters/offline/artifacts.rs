@@ -50,7 +50,9 @@ impl LocalArtifacts {
         self.benches_of(workflow).join(key.to_string())
     }
 
-    fn content_path(&self, digest: Digest) -> PathBuf {
+    /// Where content with this digest is, if it is kept as a file.
+    #[must_use]
+    pub fn content_path(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         let shelf: String = name.chars().take(2).collect();
         self.content_folder().join(shelf).join(name)

@@ -162,6 +162,21 @@ impl SegmentLog {
         Ok(log)
     }
 
+    /// Makes a journal in the empty `folder` that goes on after `base`. Only the first segment of all
+    /// may begin with sequence 1.
+    ///
+    /// # Errors
+    /// What the file layer says.
+    pub fn begin(
+        files: Arc<dyn FileLayer>,
+        folder: &Path,
+        options: SegmentOptions,
+        base: Seq,
+    ) -> Result<Self, LogError> {
+        let segment_id = if base == Seq(0) { 1 } else { 2 };
+        Self::create(files, folder, options, segment_id, base)
+    }
+
     /// Makes segment `segment_id`, whose predecessor ended with `base`.
     fn create(
         files: Arc<dyn FileLayer>,

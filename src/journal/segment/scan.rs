@@ -136,6 +136,22 @@ impl SegmentScan {
     }
 }
 
+/// The last sequence number of which the newest segment says that it was durable, 0 for an empty
+/// journal. What comes after it may be half written.
+///
+/// # Errors
+/// [`LogError`] when the folder or the newest segment's header cannot be read.
+pub fn durable_end(files: &dyn FileLayer, folder: &Path) -> Result<Seq, LogError> {
+    let names = files.names(folder).map_err(|error| LogError::of_io("list", folder, error))?;
+    let Some(id) = names.iter().filter_map(|name| segment_id_of(name)).max() else {
+        return Ok(Seq(0));
+    };
+    let path = folder.join(file_name(id));
+    let start = files.read_start(&path, SEGMENT_HEADER as u64);
+    let start = start.map_err(|error| LogError::of_io("read", &path, error))?;
+    Ok(read_header(&start, id).map_err(LogError::Damaged)?.last_seq)
+}
+
 /// All frames and problems of a journal folder, in order, one segment in memory at a time.
 pub struct JournalScan {
     files: Arc<dyn FileLayer>,
