@@ -11,6 +11,8 @@ mod backup;
 mod bad_feeds;
 #[path = "node/bench.rs"]
 mod bench;
+#[path = "node/bitrot.rs"]
+mod bitrot;
 #[path = "node/cli.rs"]
 mod cli;
 #[path = "node/crash.rs"]

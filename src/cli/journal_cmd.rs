@@ -13,8 +13,11 @@ use super::backup;
 use super::data_folder::{DataFolder, feel_lock, unwritable};
 use super::options::CommonOptions;
 use super::output::{CliError, Exit};
+use super::settings::open_error;
 use crate::adapters::durable_file::sync_folder;
 use crate::journal::export::{ExportError, Foot, export, import};
+use crate::journal::history::{HistoryError, HistoryFolder};
+use crate::journal::log::{Problem, ProblemKind};
 use crate::journal::open::{journal_folder, read_only};
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::{DiskFiles, FileLayer};
@@ -29,7 +32,7 @@ pub struct JournalArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum JournalCommand {
-    /// Check every frame of the journal; changes no byte.
+    /// Check every frame of the journal, and the history that it names; changes no byte.
     ///
     /// Exit 0 when it is sound (a torn tail, an unfinished last write, is sound), 5 when it is
     /// damaged. JSON: {ok, frames, first_seq, last_seq, problems[{file, offset, seq, kind}]}.
@@ -90,10 +93,38 @@ fn verify_journal(common: &CommonOptions) -> Result<Exit, CliError> {
     let _lock = feel_lock(settings.data_dir())?;
     let folder = journal_folder(settings.data_dir());
     require_journal(&folder)?;
-    let found = verify(Arc::new(DiskFiles), &folder)
+    let mut found = verify(Arc::new(DiskFiles), &folder)
         .map_err(|error| CliError::new(Exit::Failed, error.code(), &error).at(folder.display()))?;
+    if found.ok {
+        let history = history_problems(settings.data_dir(), &folder)?;
+        found.ok = history.is_empty();
+        found.problems.extend(history);
+    }
     common.output().result(&found, in_words(&found))?;
     Ok(if found.ok { Exit::Done } else { Exit::DataDamaged })
+}
+
+/// What is wrong with the history files that a sound journal names.
+fn history_problems(root: &Path, journal: &Path) -> Result<Vec<Problem>, CliError> {
+    let fold = read_only(journal).map_err(|error| open_error(journal, &error))?;
+    let history = HistoryFolder::new(root, Arc::new(DiskFiles));
+    let problems = history.verify(&fold).into_iter().map(|problem| {
+        let file = fold.read(problem.channel, |state| {
+            state.history.get(&problem.month).map(|sealed| sealed.file)
+        });
+        let path = file.map(|file| history.path(problem.channel, problem.month, &file));
+        let file = path.unwrap_or_default();
+        Problem {
+            file: file.strip_prefix(root).unwrap_or(&file).display().to_string(),
+            offset: 0,
+            seq: 0,
+            kind: match problem.cause {
+                HistoryError::Missing(_) => ProblemKind::MissingSegment,
+                _ => ProblemKind::BadFrame,
+            },
+        }
+    });
+    Ok(problems.collect())
 }
 
 /// Refuses where there is nothing to read.
