@@ -29,5 +29,7 @@ mod lengths;
 mod signals;
 #[path = "node/site.rs"]
 mod site;
+#[path = "node/sweep.rs"]
+mod sweep;
 #[path = "node/trace.rs"]
 mod trace;

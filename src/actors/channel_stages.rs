@@ -24,6 +24,7 @@ use crate::supervision::exit::Exit;
 use crate::supervision::handle::{Handle, StartContext};
 use crate::supervision::lazy::{Ended, LazyChild, NotReady};
 use crate::supervision::path::{ChildId, Incarnation};
+use crate::telemetry::failpoint;
 
 /// What a stage was given for a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,7 @@ impl ChannelActor {
 
     /// Casts the job of `ticket` to its stage, and looks later whether it was accepted.
     async fn give(&self, life: &mut ChannelLife, ticket: Ticket) -> Result<(), ActorProcessingErr> {
+        failpoint::pass(failpoint::BEFORE_EFFECT);
         let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else { return Ok(()) };
         let Some(job) = self.job(ticket) else { return Ok(()) };
         let trace = Trace { correlation: 0, workflow: Some(ticket.workflow) };

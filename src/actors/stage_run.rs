@@ -19,6 +19,7 @@ use crate::gpu::arbiter::Refusal;
 use crate::gpu::lease::{Lease, LeaseError, Need};
 use crate::ports::execution_log::Phase;
 use crate::ports::job::JobControl;
+use crate::telemetry::failpoint;
 use crate::telemetry::tick::Tick;
 
 /// Carries out `job`.
@@ -41,6 +42,7 @@ pub(super) async fn carry_out(
         note(tools, job, Phase::Start)?;
     }
     let success = limited(work, tools, job, &control, lease.as_ref()).await?;
+    failpoint::pass(failpoint::AFTER_EFFECT);
     if let Some(key) = key {
         let record = serde_json::to_vec(&success).map_err(|error| {
             let message = format!("the result cannot be written: {error}");
@@ -51,6 +53,7 @@ pub(super) async fn carry_out(
     if work.logged_by() == LoggedBy::Shell {
         note(tools, job, Phase::End)?;
     }
+    failpoint::pass(failpoint::BEFORE_OUTCOME);
     Ok(success)
 }
 

@@ -24,6 +24,7 @@ use super::trends_cmd::{self, TrendsArgs};
 use super::workflow_cmd::{self, WorkflowArgs};
 use crate::adapters::system::SystemClock;
 use crate::ports::clock::Clock;
+use crate::telemetry::failpoint;
 use crate::worker::spawn::WORKER_COMMAND;
 
 /// YTEMPIRE: finds what is trending, decides what to make, writes, narrates, renders and publishes.
@@ -68,6 +69,12 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     log_to_stderr();
+    if let Some(point) = std::env::var_os(failpoint::VARIABLE)
+        && let Err(wrong) = failpoint::arm(&point.to_string_lossy())
+    {
+        let told = CliError::new(Exit::BadUsage, "bad_failpoint", wrong);
+        return app.common.output().fail(&told);
+    }
     carry_out(app)
 }
 

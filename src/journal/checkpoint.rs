@@ -18,6 +18,7 @@ use super::frame::{u32_at, u64_at};
 use super::log::LogError;
 use super::segment::files::{FileLayer, OpenFile};
 use crate::domain::ids::Seq;
+use crate::telemetry::failpoint;
 
 const MAGIC: &[u8; 8] = b"YTCHKPT1";
 const PREFIX: &str = "checkpoint-";
@@ -97,6 +98,7 @@ pub fn write<E: From<LogError>>(
         manifest.add(&section.bytes).map_err(failed)?;
     }
     manifest.finish().map_err(failed)?;
+    failpoint::pass(failpoint::DURING_CHECKPOINT);
     let renamed = files.rename(&unfinished, &path);
     renamed.map_err(|error| LogError::of_io("rename", &path, error))?;
     sync_folder(files, folder)?;

@@ -14,6 +14,7 @@ use super::rows::{RowError, mark, put_mark, put_part, remove_mark, remove_part};
 use super::store::{Batch, Opened, SetAside, Store, StoreError};
 use crate::domain::ids::Seq;
 use crate::domain::timestamp::Timestamp;
+use crate::telemetry::failpoint;
 
 /// How long sled may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
@@ -126,6 +127,7 @@ impl Follower {
     fn finish(&mut self, mut batch: Batch, point: Point) -> Result<(), FollowError> {
         put_mark(&mut batch, point)?;
         self.store.apply(batch, point.applied)?;
+        failpoint::pass(failpoint::DURING_STORE);
         self.at = point;
         Ok(())
     }

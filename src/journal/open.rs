@@ -22,6 +22,7 @@ use super::segment::prune::remove_segments_up_to;
 use super::verify::Frames;
 use super::writer::Writer;
 use crate::domain::ids::{ChannelId, Seq};
+use crate::telemetry::failpoint;
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +128,7 @@ pub fn open(folder: &Path, options: SegmentOptions) -> Result<OpenJournal, OpenE
     if let Some(error) = unreadable {
         return Err(error);
     }
+    failpoint::pass(failpoint::DURING_RECOVERY);
     let (log, recovery) = opening.go_on(options)?;
     let fold = Arc::new(fold);
     let (handle, writer) = drive(Box::new(log), &fold);

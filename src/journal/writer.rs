@@ -17,6 +17,7 @@ use super::frame::{CODEC_BINCODE, Frame, FrameKind, MAX_PAYLOAD};
 use super::log::{Log, LogError};
 use super::record::Commit;
 use crate::domain::ids::{ChannelId, Generation, Seq};
+use crate::telemetry::failpoint;
 
 /// A frame to be written.
 #[derive(Debug)]
@@ -264,8 +265,11 @@ impl Writer {
         if frames.is_empty() {
             return Ok(());
         }
+        failpoint::pass(failpoint::BEFORE_APPEND);
         self.log.append(frames)?;
+        failpoint::pass(failpoint::BEFORE_SYNC);
         self.log.sync()?;
+        failpoint::pass(failpoint::AFTER_SYNC);
         for (frame, commit) in frames.iter().zip(commits) {
             // The fold keeps its own panics per channel; one that gets here must still be told to
             // everybody who waits, and no further frame may pass over it.

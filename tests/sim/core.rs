@@ -8,7 +8,7 @@ use ytempire::simulate::coverage::Coverage;
 
 use super::number_from;
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 5_000;
 const THREADS: usize = 2;
 
 #[derive(Default)]

@@ -8,7 +8,7 @@ use ytempire::simulate::tree::{MIN_COMMANDS, MIN_FAULTS, MIN_RESTARTS, TreeRepor
 
 use super::{hush_simulated_panics, number_from};
 
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 200;
 const THREADS: u64 = 2;
 
 /// Everything that the seeds together must have met.

@@ -21,6 +21,7 @@ use crate::domain::workflow::Publication;
 use crate::ports::clock::Clock;
 use crate::ports::job::JobControl;
 use crate::ports::platform::{FileContent, Release, VideoPlatform};
+use crate::telemetry::failpoint;
 
 /// Name of the video file in a folder of the library.
 const VIDEO: &str = "video.mp4";
@@ -124,6 +125,7 @@ impl VideoPlatform for LocalLibrary {
         let order = release.clone();
         blocking(move || {
             build(&incoming, &order, &published_at)
+                .inspect(|()| failpoint::pass(failpoint::MID_EFFECT))
                 .and_then(|()| move_into_place(&incoming, &place))
                 .inspect_err(|_| drop(fs::remove_dir_all(&incoming)))
         })

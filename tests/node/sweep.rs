@@ -1,0 +1,79 @@
+//! The crash sweep: the program dies at each of its failpoints, again and again, and then everything
+//! is finished, each video is there once, and the journal was sound after every death.
+
+use ytempire::telemetry::failpoint::{ALL, VARIABLE};
+
+use super::site::{Site, ran};
+use super::trace::{Counts, commits, counts, verified, videos};
+
+/// Dies `times` times at each point, and finishes what was begun.
+async fn sweep(times: u64) {
+    let mut workflows = 0;
+    for point in ALL {
+        workflows += die_at(point, times).await;
+    }
+    println!("{} points, {times} deaths at each; {workflows} workflows, each once", ALL.len());
+}
+
+/// Dies `times` times at `point`, finishes, and says how many workflows there were.
+async fn die_at(point: &str, times: u64) -> usize {
+    let site = Site::two_channels();
+    let mut history = Vec::new();
+    let (mut deaths, mut tries) = (0, 0);
+    while deaths < times {
+        tries += 1;
+        assert!(tries <= 4 * times + 4, "{point} is hardly ever passed: {deaths} deaths");
+        // The count goes up, so that each death comes a little later in the work.
+        let count = 1 + deaths % 6;
+        let mut command = site.command(&["demo", "--json"]);
+        command.env(VARIABLE, format!("{point}={count}"));
+        let end = ran(&mut command).await;
+        assert!(!end.stderr.contains("panicked"), "{point}={count}: {end:#?}");
+        match end.code {
+            // It died, by a signal.
+            None => deaths += 1,
+            // The round was over before that: the next one begins.
+            Some(0) => {}
+            Some(_) => panic!("{point}={count}: {end:#?}"),
+        }
+        if site.journal().exists() {
+            let found = verified(&site.journal());
+            assert!(found.ok, "after {point}={count}: {found:?}");
+            let now = commits(&site.journal());
+            assert!(now.starts_with(&history), "after {point}={count} events are gone");
+            history = now;
+        }
+    }
+    site.run(&["demo"]).await.ended_with(0);
+    let counts = counts(&commits(&site.journal()));
+    let once = Counts { started: 1, published: 1, completed: 1 };
+    let others: Vec<_> = counts.iter().filter(|(_, count)| **count != once).collect();
+    assert!(others.is_empty(), "{point}: not exactly once: {others:?}");
+    let library = site.state().join("library");
+    let mut shown: Vec<String> = videos(&library).into_iter().map(|(_, video)| video).collect();
+    shown.sort();
+    let mut expected: Vec<String> = counts.keys().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(shown, expected, "{point}: the library holds each video once");
+    counts.len()
+}
+
+#[tokio::test]
+async fn a_death_at_any_failpoint_loses_nothing_and_publishes_nothing_twice() {
+    sweep(1).await;
+}
+
+/// As often as the bar asks for; some minutes.
+#[tokio::test]
+#[ignore = "some minutes"]
+async fn twenty_deaths_at_every_failpoint() {
+    sweep(20).await;
+}
+
+#[tokio::test]
+async fn a_failpoint_that_is_none_is_refused() {
+    let site = Site::bare();
+    let mut command = site.command(&["doctor", "--json"]);
+    command.env(VARIABLE, "somewhere=1");
+    assert_eq!(ran(&mut command).await.ended_with(2).error_code(), "bad_failpoint");
+}
