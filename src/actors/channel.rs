@@ -238,7 +238,7 @@ impl ChannelActor {
                 self.decide(life, &Command::Wake, trace)?;
                 self.reconcile_all(life).await?;
             }
-            ChannelMsg::CheckOffers => check_offers(life),
+            ChannelMsg::CheckOffers(due) => check_offers(life, due),
             ChannelMsg::Respawn(stage) => self.respawn(life, stage).await?,
         }
         self.set_alarm(life);

@@ -300,13 +300,13 @@ impl ChannelActor {
     }
 }
 
-/// Looks at the offers that are due. A life of a stage's actor that did not accept a job in time is
+/// Looks at the offers that were due at `due`. A life of a stage's actor that did not accept a job in time is
 /// taken for dead and killed; its end is noticed like any other, and the job is given to the next
 /// life.
-pub(super) fn check_offers(life: &mut ChannelLife) {
+pub(super) fn check_offers(life: &mut ChannelLife, due: Instant) {
     life.offers.is_watched = false;
-    let now = Instant::now();
-    while let Some(offer) = life.offers.waiting.pop_front_if(|offer| offer.due <= now) {
+    // Not what is due by now: what was accepted in time may still wait behind this alarm.
+    while let Some(offer) = life.offers.waiting.pop_front_if(|offer| offer.due <= due) {
         let running = life.stages.get(&offer.ticket.stage).and_then(LazyChild::running);
         if let Some(mailbox) = running.filter(|_| is_open(life, &offer))
             && mailbox.incarnation() == offer.given_to
@@ -327,8 +327,9 @@ fn watch_offers(life: &mut ChannelLife) {
     if let Some(oldest) = life.offers.waiting.front()
         && !life.offers.is_watched
     {
-        let wait = oldest.due.saturating_duration_since(Instant::now());
-        wake_later(life, wait, ChannelMsg::CheckOffers);
+        let due = oldest.due;
+        let wait = due.saturating_duration_since(Instant::now());
+        wake_later(life, wait, ChannelMsg::CheckOffers(due));
         life.offers.is_watched = true;
     }
 }

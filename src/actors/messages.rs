@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::domain::artifact::{Digest, StageOutput};
 use crate::domain::channel::{ChannelState, UsedTopic};
 use crate::domain::command::{Command, Rejection, StageSuccess};
@@ -175,8 +177,8 @@ pub enum ChannelMsg {
     },
     /// A deadline may have passed.
     Wake,
-    /// A job may not have been accepted by the life of the stage's actor that it was given to.
-    CheckOffers,
+    /// Jobs that were to be accepted by this time may not have been.
+    CheckOffers(Instant),
     /// The back-off of a stage's actor is over.
     Respawn(StageName),
 }
@@ -188,7 +190,7 @@ impl Kind for ChannelMsg {
             Self::Committed(_) => "committed",
             Self::Stage { .. } => "stage_report",
             Self::Wake => "wake",
-            Self::CheckOffers => "check_offers",
+            Self::CheckOffers(_) => "check_offers",
             Self::Respawn(_) => "respawn",
         }
     }

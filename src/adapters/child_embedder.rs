@@ -4,11 +4,10 @@
 //! revoked is killed; what no device can be had for is done on the processor.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::embedding::Embedding;
 use crate::domain::failure::Failure;
@@ -37,14 +36,13 @@ pub struct ChildEmbedder {
     model: PathBuf,
     broker: Broker,
     channel: ChannelId,
-    made: Arc<AtomicU64>,
 }
 
 impl ChildEmbedder {
     /// The model in the folder `model`, run by children of `program`, our own binary, for `channel`.
     #[must_use]
     pub fn new(program: PathBuf, model: PathBuf, broker: Broker, channel: ChannelId) -> Self {
-        Self { program, model, broker, channel, made: Arc::default() }
+        Self { program, model, broker, channel }
     }
 
     /// A lease of a light slot of the host, and of a device where there is one; with the device's
@@ -78,6 +76,7 @@ impl ChildEmbedder {
         texts: &[String],
         lease: &Lease,
         device_bytes: Option<u64>,
+        stop: &CancellationToken,
         out: &Path,
     ) -> Result<Vec<Embedding>, Failure> {
         let seat = lease.device.zip(device_bytes).map(|(device, total)| DeviceSeat {
@@ -92,9 +91,8 @@ impl ChildEmbedder {
             seat,
         };
         let envelope = JobEnvelope { niceness: NICENESS, ..JobEnvelope::new(Job::Embed(job)) };
-        let revoked = &lease.revoked;
-        let done = run_job(&self.program, &envelope, &Seats::default(), revoked, |_| {}).await;
-        if revoked.is_cancelled() {
+        let done = run_job(&self.program, &envelope, &Seats::default(), stop, |_| {}).await;
+        if lease.revoked.is_cancelled() {
             let message = "the lease was taken back before the texts were done";
             return Err(Failure::transient("embedding_revoked", message));
         }
@@ -146,24 +144,18 @@ impl Embedder for ChildEmbedder {
             return Ok(Vec::new());
         }
         let (lease, device_bytes) = self.lease().await?;
-        let scratch = Scratch::new(self.made.fetch_add(1, Ordering::Relaxed), self.channel);
-        self.run(texts, &lease, device_bytes, &scratch.0).await
-    }
-}
-
-/// A file that is gone when this is.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(number: u64, channel: ChannelId) -> Self {
-        let name = format!("ytempire-{}-{channel}-{number}.f32", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A child that failed has not made it.
-        let _ = std::fs::remove_file(&self.0);
+        let scratch = tempfile::NamedTempFile::new()
+            .map_err(|error| Failure::transient("embedding_scratch", error))?;
+        // A task of its own, so that lease and file stay until the child has ended, whatever becomes
+        // of whoever asked.
+        let stop = lease.revoked.child_token();
+        let _stops_with_this = stop.clone().drop_guard();
+        let (embedder, texts) = (self.clone(), texts.to_vec());
+        let work = tokio::spawn(async move {
+            let done = embedder.run(&texts, &lease, device_bytes, &stop, scratch.path()).await;
+            drop((lease, scratch));
+            done
+        });
+        work.await.unwrap_or_else(|error| Err(Failure::transient("embedding_task", error)))
     }
 }

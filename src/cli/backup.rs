@@ -1,7 +1,8 @@
 //! `ytempire journal backup` and `restore`: a data folder that a node can go on with, somewhere else.
 //!
 //! Architecture invariant: a backup is checked before it is called one, and its `backup.json` is
-//! written last; a restore builds aside and renames, so that half of one is never taken for a journal.
+//! written last; a restore puts the journal in its place last, so that half of one is never taken for
+//! a whole one.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -45,6 +46,8 @@ struct Backup {
     last_seq: u64,
     /// Files of the history.
     history_files: u64,
+    /// Files of the history that the journal names and that are gone or damaged.
+    history_missing: u64,
     /// Outputs of stages that unfinished videos need.
     artifacts: u64,
 }
@@ -61,20 +64,26 @@ struct Placed<'a> {
 ///
 /// # Errors
 /// [`CliError`]: `to` is not empty (2), the journal is damaged (5), or something cannot be read or
-/// written (1).
+/// written (1). History files that are gone or damaged are told, and end it with 5.
 pub(super) fn backup(to: &Path, common: &CommonOptions) -> Result<Exit, CliError> {
     let settings = common.settings()?;
     let root = settings.data_dir();
     require_journal(&journal_folder(root))?;
     refuse_filled(to)?;
     fs::create_dir_all(to).map_err(|error| unwritable(to, &error))?;
-    let backup = copy_all(root, to)?;
+    let mut backup = copy_all(root, to, &journal_folder(to))?;
+    if backup.history_missing > 0 {
+        // A month may have been sealed anew, and its old file removed, since the journal was copied.
+        clear(&journal_folder(to))?;
+        backup = copy_all(root, to, &journal_folder(to))?;
+    }
     let text = serde_json::to_vec_pretty(&backup).unwrap_or_default();
     let mark = to.join(MARK);
     write_durably(&mark, &text).map_err(|error| unwritable(&mark, &error))?;
     let words = told("backed up to", to, &backup);
+    let is_whole = backup.history_missing == 0;
     common.output().result(&Placed { folder: to, backup }, words)?;
-    Ok(Exit::Done)
+    Ok(if is_whole { Exit::Done } else { Exit::DataDamaged })
 }
 
 /// Puts the backup in `from` into the data folder of `common`.
@@ -97,9 +106,11 @@ pub(super) fn restore(from: &Path, common: &CommonOptions) -> Result<Exit, CliEr
     let _held = hold(root)?;
     let journal = journal_folder(root);
     refuse_journal(&journal)?;
-    let aside = root.join("restore.new");
+    // Aside, and renamed last: without a journal the rest is taken for nothing. Everything else is
+    // named by its content, so what an earlier try has left is in nobody's way.
+    let aside = journal.with_extension("new");
     clear(&aside)?;
-    let restored = copy_all(from, &aside);
+    let restored = copy_all(from, root, &aside);
     let checked = restored.and_then(|found| {
         if (found.last_seq, found.history_files) == (known.last_seq, known.history_files) {
             return Ok(found);
@@ -117,15 +128,7 @@ pub(super) fn restore(from: &Path, common: &CommonOptions) -> Result<Exit, CliEr
             return Err(error);
         }
     };
-    // The journal last: without it the rest is taken for nothing.
-    for name in ["history", ARTIFACTS, "journal"] {
-        let (made, place) = (aside.join(name), root.join(name));
-        if made.is_dir() {
-            make_room(&place)?;
-            put_in_place(&made, &place)?;
-        }
-    }
-    clear(&aside)?;
+    put_in_place(&aside, &journal)?;
     let words = told("restored from", from, &restored);
     common.output().result(&Placed { folder: from, backup: restored }, words)?;
     Ok(Exit::Done)
@@ -142,10 +145,10 @@ fn told(done: &str, place: &Path, backup: &Backup) -> String {
     )
 }
 
-/// Copies what a node needs to go on from one data folder into another, and checks it.
-fn copy_all(from: &Path, to: &Path) -> Result<Backup, CliError> {
+/// Copies what a node needs to go on from one data folder into another, its journal into `journal`,
+/// and checks it.
+fn copy_all(from: &Path, to: &Path, journal: &Path) -> Result<Backup, CliError> {
     let files: Arc<dyn FileLayer> = Arc::new(DiskFiles);
-    let journal = journal_folder(to);
     let source = journal_folder(from);
     let failed = |error: crate::journal::log::LogError| {
         let exit = match error.code() {
@@ -155,30 +158,37 @@ fn copy_all(from: &Path, to: &Path) -> Result<Backup, CliError> {
         CliError::new(exit, error.code(), &error).at(source.display())
     };
     let at = SystemClock.now();
-    let copied = copy_journal(&files, &source, &journal, SegmentOptions::default());
+    let copied = copy_journal(&files, &source, journal, SegmentOptions::default());
     let copied = copied.map_err(failed)?;
-    let sound = verify(Arc::clone(&files), &journal).map_err(failed)?;
+    let sound = verify(Arc::clone(&files), journal).map_err(failed)?;
     if !sound.ok {
         let message = format!("the copy is not sound: {:?}", sound.problems.first());
         return Err(CliError::new(Exit::Failed, "copy_unsound", message).at(journal.display()));
     }
-    let fold = read_only(&journal).map_err(|error| open_error(&journal, &error))?;
-    let history_files = copy_history(from, to, &files, &fold)?;
+    let fold = read_only(journal).map_err(|error| open_error(journal, &error))?;
+    let (history_files, history_missing) = copy_history(from, to, &files, &fold)?;
     let artifacts = copy_artifacts(from, to, &fold)?;
-    Ok(Backup { at, frames: copied.frames, last_seq: copied.last_seq.0, history_files, artifacts })
+    Ok(Backup {
+        at,
+        frames: copied.frames,
+        last_seq: copied.last_seq.0,
+        history_files,
+        history_missing,
+        artifacts,
+    })
 }
 
-/// Copies the history files that the states name. One that is gone or damaged in the source is told,
-/// and is no reason to leave the rest.
+/// Copies the history files that the states name; says how many, and how many are gone or damaged,
+/// which is no reason to leave the rest.
 fn copy_history(
     from: &Path,
     to: &Path,
     files: &Arc<dyn FileLayer>,
     fold: &Fold,
-) -> Result<u64, CliError> {
+) -> Result<(u64, u64), CliError> {
     let source = HistoryFolder::new(from, Arc::clone(files));
     let target = HistoryFolder::new(to, Arc::clone(files));
-    let mut copied = 0;
+    let (mut copied, mut missing) = (0, 0);
     for channel in fold.channels() {
         for (month, sealed) in fold.read(channel, |state| state.history.clone()) {
             let path = source.path(channel, month, &sealed.file);
@@ -189,11 +199,12 @@ fn copy_history(
                 }
                 Err(error) => {
                     tracing::warn!(%error, path = %path.display(), "a history file is not copied");
+                    missing += 1;
                 }
             }
         }
     }
-    Ok(copied)
+    Ok((copied, missing))
 }
 
 /// Copies the stored outputs of workflows that can still need them.
@@ -232,20 +243,6 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), CliError> {
     fs::copy(from, to).map_err(failed)?;
     File::open(to).and_then(|file| file.sync_all()).map_err(failed)?;
     sync_folder(&folder).map_err(failed)
-}
-
-/// Makes way for a folder; only an empty one goes.
-fn make_room(place: &Path) -> Result<(), CliError> {
-    match fs::remove_dir(place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(_) if place.exists() => {
-            let message = "the data folder holds something already";
-            Err(CliError::new(Exit::BadUsage, "folder_not_new", message)
-                .at(place.display())
-                .remedy("move the data folder away, or name another with --data-dir"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn refuse_filled(folder: &Path) -> Result<(), CliError> {

@@ -140,6 +140,10 @@ impl Manifest {
 
     fn finish(mut self) -> io::Result<()> {
         self.flush()?;
+        if self.offset > MAX_MANIFEST - DIGEST_LEN as u64 {
+            let what = format!("a checkpoint has at most {MAX_MANIFEST} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
         let digest = self.hasher.finalize();
         self.file.write_all_at(digest.as_bytes(), self.offset)?;
         self.file.sync_data()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::checkpoint;
 use super::frame::Frame;
-use super::log::{Log, LogError};
+use super::log::{Log, LogError, Problem, ProblemKind};
 use super::segment::SegmentOptions;
 use super::segment::files::FileLayer;
 use super::segment::log::SegmentLog;
@@ -49,26 +49,33 @@ impl Durable {
         Ok(Self { checkpoint, end })
     }
 
-    /// Hands the frames up to the end to `on_frame`, beginning with the oldest that is kept.
+    /// Hands the frames to `on_frame`, beginning with the oldest that is kept, and says which was the
+    /// last. Those up to the end must be there; after it come what the last group wrote, as far as it
+    /// is whole: the file says of a group that it is durable only when the next one is.
     pub(super) fn frames<E: From<LogError>>(
         &self,
         files: &Arc<dyn FileLayer>,
         folder: &Path,
         mut on_frame: impl FnMut(Frame) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.end == Seq(0) {
-            return Ok(());
-        }
-        let after = Seq(0);
-        for frame in Frames::begin_anywhere(Arc::clone(files), folder, after)? {
-            let frame = frame?;
-            let is_last = frame.last_seq() >= self.end;
+    ) -> Result<Seq, E> {
+        let mut last = Seq(0);
+        for frame in Frames::begin_anywhere(Arc::clone(files), folder)? {
+            let frame = match frame {
+                Ok(frame) => frame,
+                // What is being written now.
+                Err(LogError::Damaged(_)) if last >= self.end => break,
+                Err(error) => return Err(error.into()),
+            };
+            last = frame.last_seq();
             on_frame(frame)?;
-            if is_last {
-                break;
-            }
         }
-        Ok(())
+        if last >= self.end {
+            return Ok(last);
+        }
+        // What was durable is not there any more.
+        let (seq, kind) = (last.0 + 1, ProblemKind::MissingSegment);
+        let file = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Err(LogError::Damaged(Problem { file, offset: 0, seq, kind }).into())
     }
 }
 
@@ -111,14 +118,15 @@ fn copy_once(
         checkpoint::copy(files.as_ref(), from, to, durable.checkpoint)?;
     }
     let mut target = Target { files, to, options, log: None, group: Vec::new() };
-    let mut copied = Copied { first_seq: Seq(0), last_seq: durable.end, frames: 0 };
-    durable.frames(files, from, |frame| {
+    let mut copied = Copied { first_seq: Seq(0), last_seq: Seq(0), frames: 0 };
+    let last_seq = durable.frames(files, from, |frame| {
         if copied.frames == 0 {
             copied.first_seq = frame.first_seq;
         }
         copied.frames += 1;
         target.add(frame)
     })?;
+    copied.last_seq = last_seq;
     target.finish()?;
     Ok(copied)
 }

@@ -3,10 +3,11 @@
 //! ```text
 //! {"journal":{"format":1,"schema":2,"program":"0.1.0","base":B,"fingerprint":"…"}}
 //! {"part":…}      the state after event B, piece by piece; none when B is 0
-//! {"frame":{"first_seq":B+1,"kind":"events","commit":{…}}}      and so on, in order
+//! {"frame":{"first_seq":N,"kind":"events","commit":{…}}}      all that are kept, in order
 //! {"end":{"frames":N,"last_seq":L}}
 //! ```
-//! B is 0 where the journal still reaches back to its beginning, else its newest checkpoint.
+//! B is 0 where the journal still reaches back to its beginning, else its newest checkpoint, and the
+//! frames begin at or before it.
 //!
 //! Architecture invariant: what is imported is the same history, to the bit: a text that was cut off
 //! or changed so that it is not one is refused with its line.
@@ -140,10 +141,11 @@ pub fn export(
     for part in parts {
         put(text, &Line::Part(Box::new(part)))?;
     }
-    let mut foot = Foot { frames: 0, last_seq: durable.end };
-    durable.frames::<ExportError>(files, folder, |frame| {
-        if frame.last_seq() <= base {
-            return Ok(());
+    let mut foot = Foot { frames: 0, last_seq: Seq(0) };
+    let last_seq = durable.frames::<ExportError>(files, folder, |frame| {
+        if foot.frames == 0 && frame.first_seq.0 > base.0 + 1 {
+            let what = "the journal was pruned while it was read: run the command again";
+            return Err(io::Error::other(what).into());
         }
         let seq = frame.first_seq.0;
         let commit = record::decode(&frame).map_err(|cause| OpenError::Record { seq, cause })?;
@@ -154,6 +156,7 @@ pub fn export(
         foot.frames += 1;
         put(text, &Line::Frame(Box::new(Told { first_seq: frame.first_seq, kind, commit })))
     })?;
+    foot.last_seq = last_seq;
     put(text, &Line::End(foot))?;
     text.flush()?;
     Ok(foot)
@@ -217,9 +220,10 @@ pub fn import(
         checkpoint::write(files.as_ref(), folder, head.base, sections)?;
     }
     let mut target = Target { files, to: folder, options, log: None, group: Vec::new() };
-    let mut found = Foot { frames: 0, last_seq: head.base };
+    let mut found = Foot { frames: 0, last_seq: Seq(0) };
     while let Some(Line::Frame(told)) = next {
-        if told.first_seq.0 != found.last_seq.0 + 1 {
+        let is_first = found.frames == 0 && (1..=head.base.0 + 1).contains(&told.first_seq.0);
+        if !is_first && told.first_seq.0 != found.last_seq.0 + 1 {
             let what = format!("sequence {} comes after {}", told.first_seq, found.last_seq);
             return Err(lines.wrong(what));
         }
@@ -229,7 +233,11 @@ pub fn import(
         next = lines.next()?;
     }
     match next {
-        Some(Line::End(end)) if end == found => {}
+        Some(Line::End(end)) if end == found => {
+            if lines.next()?.is_some() {
+                return Err(lines.wrong("there is more after the last line"));
+            }
+        }
         Some(Line::End(end)) => {
             let what = format!(
                 "{} frames up to {} should be there, {} up to {} are",

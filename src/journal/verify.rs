@@ -84,16 +84,12 @@ impl Frames {
         Ok(Self { scan, after, begins_anywhere: false, ended: false })
     }
 
-    /// The same of a journal that need not reach back to `after`.
+    /// All frames of a journal, wherever it begins.
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn begin_anywhere(
-        files: Arc<dyn FileLayer>,
-        folder: &Path,
-        after: Seq,
-    ) -> Result<Self, LogError> {
-        Ok(Self { begins_anywhere: true, ..Self::begin(files, folder, after)? })
+    pub fn begin_anywhere(files: Arc<dyn FileLayer>, folder: &Path) -> Result<Self, LogError> {
+        Ok(Self { begins_anywhere: true, ..Self::begin(files, folder, Seq(0))? })
     }
 }
 

@@ -254,11 +254,13 @@ impl Metrics {
     /// Takes in the broker's counts of its life `life`, which began anew when the life is another.
     pub fn set_broker(&self, life: u64, figures: &BrokerFigures) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.0 != life {
+        if seen.0 < life {
             *seen = (life, BTreeMap::new());
         }
         for (news, count) in &figures.happened {
-            let before = seen.1.insert(news, *count).unwrap_or(0);
+            // Two who look at once may come in the other order.
+            let before = seen.1.get(news).copied().unwrap_or(0);
+            seen.1.insert(news, before.max(*count));
             let counter = self.broker.happened.get_or_create(&NewsLabels { news });
             counter.inc_by(count.saturating_sub(before));
         }

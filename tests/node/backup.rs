@@ -122,7 +122,9 @@ async fn what_is_not_whole_or_in_the_way_is_refused_with_its_place() {
     assert_eq!(code(&filled), "folder_not_empty");
     let none = folders.journal("restore", Some("state"), "new", 2).await;
     assert_eq!(code(&none), "not_a_backup");
-    folders.journal("backup", Some("backup"), "state", 0).await;
+    let source = folders.journal("verify", None, "state", 0).await;
+    let backup = folders.journal("backup", Some("backup"), "state", 0).await;
+    assert_eq!(backup["last_seq"], source["last_seq"], "the last group is in it after a kill, too");
     let used = folders.journal("restore", Some("backup"), "state", 2).await;
     assert_eq!(code(&used), "folder_not_new");
     folders.journal("export", Some("text"), "state", 0).await;

@@ -74,7 +74,10 @@ pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Ex
                 ends(&frame).count()
             }
             // What was missed is not noted as started; its ends are counted where they are kept.
-            None => finished(&node).saturating_sub(ended),
+            None => {
+                listener = Listener::new(&node);
+                finished(&node).saturating_sub(ended)
+            }
         };
         ended += over;
         if acknowledged >= args.concurrency && !is_told {
@@ -145,7 +148,7 @@ pub(super) async fn resume(args: &EngineArgs, common: &CommonOptions) -> Result<
     let lost = started.iter().filter(|id| !is_completed(&node, **id)).count();
     let node_was_running = node.interrupted;
     node.stop().await;
-    let after = Executions::read(folder)?;
+    let after = Executions::read(folder, began_at)?;
     let first = after.first_of.get(&std::process::id());
     let resumed = Resumed {
         live: after.workflows_of(std::process::id()),
@@ -243,13 +246,17 @@ struct Executions {
 }
 
 impl Executions {
-    fn read(folder: &Path) -> Result<Self, CliError> {
+    /// Reads it. What each process did counts from `since` on: a process id may come again.
+    fn read(folder: &Path, since: Timestamp) -> Result<Self, CliError> {
         let text = read_if_any(&folder.join(EXECUTIONS))?;
         let mut found = Self::default();
         for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
             let step = (line.workflow, line.stage, line.take);
             if line.phase == "start" {
                 *found.begun.entry(step).or_default() += 1;
+                if line.at < since {
+                    continue;
+                }
                 found.first_of.entry(line.pid).or_insert(line.at);
                 found.workflows.entry(line.pid).or_default().insert(line.workflow);
             }

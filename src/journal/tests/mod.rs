@@ -4,6 +4,7 @@
 #[cfg(debug_assertions)]
 mod broken_channel;
 mod channels;
+mod elsewhere;
 mod events;
 mod fail_stop;
 mod golden;
