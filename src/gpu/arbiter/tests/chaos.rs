@@ -252,7 +252,10 @@ impl Chaos {
             let budget_is_whole = device.lowered_bytes == 0 && device.foreign_bytes == 0;
             budget_is_whole && device.models.iter().all(|model| settled(model.state))
         });
-        let needs_ms = 20_000 + request.expected_ms();
+        // A model that nobody uses may have to leave first, which takes its time.
+        let is_empty = view.devices.iter().all(|device| device.idle_bytes == 0);
+        let leaving_ms = if is_empty { 0 } else { self.arbiter.limits.drain_ms };
+        let needs_ms = leaving_ms + 20_000 + request.expected_ms();
         is_idle && is_calm && request.deadline_ms.is_some_and(|due| due >= self.now_ms + needs_ms)
     }
 

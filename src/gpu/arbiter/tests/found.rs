@@ -118,3 +118,19 @@ fn a_reservation_that_comes_too_late_keeps_nobody_out() {
     let run = chaos::run(setup(1), &commands);
     assert!(run.broken.is_empty(), "{:#?}", run.broken);
 }
+
+/// The test was wrong here: a deadline that leaves no time for an idle model to leave is refused.
+#[test]
+fn a_deadline_that_an_idle_model_is_in_the_way_of_may_be_refused() {
+    let ask = |wish: Wish| Command::Ask(Wish { slack: 1, owner: 0, ..wish });
+    let commands = [
+        ask(wish(shared(1, GIB / 2), 1, 1, None)),
+        Command::LoadEnds { at: 0, well: true },
+        Command::Release(0),
+        ask(wish(shared(0, 2 * GIB), 1, 28, Some(48))),
+    ];
+    let mut machine = setup(1);
+    machine.limits.drain_ms = 4_000;
+    let run = chaos::run(machine, &commands);
+    assert!(run.broken.is_empty(), "{:#?}", run.broken);
+}
