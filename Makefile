@@ -1,7 +1,7 @@
 # Thin: every target is a plain cargo command after scripts/setup has installed what is missing.
 CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo),cargo)
 
-.PHONY: demo test check bench bench-engine docs setup torch test-torch models
+.PHONY: demo test check bench bench-engine drills docs setup torch test-torch models
 
 # Builds the program and makes one video for each of two sample channels, offline.
 demo: setup
@@ -25,6 +25,10 @@ models:
 # All tests.
 test: setup-tests feed-corpus
 	$(CARGO) test --locked
+
+# The long drills that `make test` leaves out: bit rot two hundred times, twenty deaths at every failpoint.
+drills: setup-tests
+	$(CARGO) test --locked --test node -- --ignored --nocapture
 
 # What does not need a run: format and lints.
 check: setup

@@ -157,7 +157,7 @@ async fn damage_anywhere_is_told_mended_or_harmless() {
 
 /// As many as the bar asks for; some minutes.
 #[tokio::test]
-#[ignore = "some minutes"]
+#[ignore = "takes a minute: make drills"]
 async fn damage_anywhere_two_hundred_times() {
     trials(200).await;
 }

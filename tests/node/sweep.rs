@@ -65,7 +65,7 @@ async fn a_death_at_any_failpoint_loses_nothing_and_publishes_nothing_twice() {
 
 /// As often as the bar asks for; some minutes.
 #[tokio::test]
-#[ignore = "some minutes"]
+#[ignore = "takes some minutes: make drills"]
 async fn twenty_deaths_at_every_failpoint() {
     sweep(20).await;
 }
