@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{Attempt, Take, WorkflowId};
 use crate::domain::stage::StageName;
@@ -15,15 +15,23 @@ use crate::domain::ticket::Ticket;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::execution_log::{ExecutionLog, Phase};
 
-#[derive(Serialize)]
-struct Line {
-    at: Timestamp,
-    pid: u32,
-    workflow: WorkflowId,
-    stage: StageName,
-    take: Take,
-    attempt: Attempt,
-    phase: Phase,
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was noted.
+    pub at: Timestamp,
+    /// By which process.
+    pub pid: u32,
+    /// Of which workflow.
+    pub workflow: WorkflowId,
+    /// Which stage.
+    pub stage: StageName,
+    /// Which take.
+    pub take: Take,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// How far the work is.
+    pub phase: Phase,
 }
 
 /// The log file.

@@ -9,7 +9,9 @@ use ytempire::domain::ids::Seq;
 use ytempire::journal::record::Commit;
 
 use super::site::{LOOK_EVERY, PATIENCE, Site, end_of};
-use super::trace::{Counts, JournalEnd, commits, counts, done_again, executions, verified, videos};
+use super::trace::{
+    JournalEnd, commits, counts, done_again, each_is_published_once, executions, verified,
+};
 
 /// Random kills, beside those at boundaries.
 const RANDOM_KILLS: u32 = 40;
@@ -214,16 +216,7 @@ fn check(drill: &Drill, last: &serde_json::Value) {
     let all = commits(&site.journal());
     assert!(all.starts_with(&drill.history));
     let counts = counts(&all);
-    let once = Counts { started: 1, published: 1, completed: 1 };
-    let others: Vec<_> = counts.iter().filter(|(_, count)| **count != once).collect();
-    assert!(others.is_empty(), "not exactly once: {others:?}");
-
-    let library = site.state().join("library");
-    let mut shown: Vec<String> = videos(&library).into_iter().map(|(_, video)| video).collect();
-    shown.sort();
-    let mut expected: Vec<String> = counts.keys().map(ToString::to_string).collect();
-    expected.sort();
-    assert_eq!(shown, expected, "the library holds each video once");
+    each_is_published_once(&counts, &site.state().join("library"));
 
     let executions = executions(&site.execution_log());
     let again = done_again(&executions);

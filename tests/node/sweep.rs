@@ -4,7 +4,7 @@
 use ytempire::telemetry::failpoint::{ALL, VARIABLE};
 
 use super::site::{Site, ran};
-use super::trace::{Counts, commits, counts, verified, videos};
+use super::trace::{commits, counts, each_is_published_once, verified};
 
 /// Dies `times` times at each point, and finishes what was begun.
 async fn sweep(times: u64) {
@@ -46,15 +46,7 @@ async fn die_at(point: &str, times: u64) -> usize {
     }
     site.run(&["demo"]).await.ended_with(0);
     let counts = counts(&commits(&site.journal()));
-    let once = Counts { started: 1, published: 1, completed: 1 };
-    let others: Vec<_> = counts.iter().filter(|(_, count)| **count != once).collect();
-    assert!(others.is_empty(), "{point}: not exactly once: {others:?}");
-    let library = site.state().join("library");
-    let mut shown: Vec<String> = videos(&library).into_iter().map(|(_, video)| video).collect();
-    shown.sort();
-    let mut expected: Vec<String> = counts.keys().map(ToString::to_string).collect();
-    expected.sort();
-    assert_eq!(shown, expected, "{point}: the library holds each video once");
+    each_is_published_once(&counts, &site.state().join("library"));
     counts.len()
 }
 

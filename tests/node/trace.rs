@@ -56,6 +56,20 @@ pub fn commits(journal: &Path) -> Vec<(Seq, Commit)> {
     read.collect()
 }
 
+/// Fails unless every workflow of `counts` was started, published and completed once, and `library`
+/// holds its video once and no other.
+#[track_caller]
+pub fn each_is_published_once(counts: &BTreeMap<WorkflowId, Counts>, library: &Path) {
+    let once = Counts { started: 1, published: 1, completed: 1 };
+    let others: Vec<_> = counts.iter().filter(|(_, count)| **count != once).collect();
+    assert!(others.is_empty(), "not exactly once: {others:?}");
+    let mut shown: Vec<String> = videos(library).into_iter().map(|(_, video)| video).collect();
+    shown.sort();
+    let mut expected: Vec<String> = counts.keys().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(shown, expected, "the library holds each video once");
+}
+
 /// The commits that are about `workflow`, in order.
 pub fn commits_of(journal: &Path, workflow: WorkflowId) -> Vec<Commit> {
     let about = |commit: &Commit| commit.events.iter().any(|e| e.workflow() == Some(workflow));

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::EngineArgs;
 use super::bench_node::{BenchNode, EXECUTIONS};
 use super::drive::{Listener, Starter, ends};
 use super::figures::refuse_memory;
+use crate::adapters::execution_log::Line;
 use crate::adapters::system::SystemClock;
 use crate::cli::data_folder::unwritable;
 use crate::cli::options::CommonOptions;
@@ -28,6 +29,7 @@ use crate::domain::stage::StageName;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::workflow::Ending;
 use crate::ports::clock::Clock;
+use crate::ports::execution_log::Phase;
 
 /// The file with the ids of workflows whose start the node has acknowledged.
 const STARTED: &str = "started.txt";
@@ -223,17 +225,6 @@ fn read_if_any(path: &Path) -> Result<String, CliError> {
     }
 }
 
-/// A line of the execution log, as far as it is needed.
-#[derive(Debug, Deserialize)]
-struct Line {
-    at: Timestamp,
-    pid: u32,
-    workflow: WorkflowId,
-    stage: StageName,
-    take: Take,
-    phase: String,
-}
-
 /// What the execution log says.
 #[derive(Debug, Default)]
 struct Executions {
@@ -252,7 +243,7 @@ impl Executions {
         let mut found = Self::default();
         for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
             let step = (line.workflow, line.stage, line.take);
-            if line.phase == "start" {
+            if line.phase == Phase::Start {
                 *found.begun.entry(step).or_default() += 1;
                 if line.at < since {
                     continue;
