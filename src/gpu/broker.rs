@@ -98,14 +98,16 @@ pub struct Books {
     held: BTreeMap<LeaseId, Holding>,
     readings: Vec<DeviceReading>,
     counts: Counts,
-    alarm: Option<JoinHandle<()>>,
+    /// When it rings, and who rings it.
+    alarm: Option<(u64, JoinHandle<()>)>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Drop for Books {
     fn drop(&mut self) {
         self.held.values().for_each(|holding| holding.revoked.cancel());
-        self.alarm.iter().chain(&self.reader).for_each(JoinHandle::abort);
+        let alarm = self.alarm.as_ref().map(|(_, ringing)| ringing);
+        alarm.into_iter().chain(&self.reader).for_each(JoinHandle::abort);
     }
 }
 
@@ -400,18 +402,27 @@ impl GpuBroker {
         })
     }
 
+    /// Has the broker woken when time alone changes something. An alarm that rings sooner than it
+    /// need stays: it is set anew then, and most leases are back long before theirs.
     fn set_alarm(&self, books: &mut Books, now_ms: u64) {
-        if let Some(alarm) = books.alarm.take() {
-            alarm.abort();
+        let wakeup_ms = books.arbiter.next_wakeup_ms();
+        let is_soon_enough =
+            |at_ms: u64| at_ms > now_ms && wakeup_ms.is_none_or(|due| at_ms <= due);
+        if books.alarm.as_ref().is_some_and(|(at_ms, _)| is_soon_enough(*at_ms)) {
+            return;
         }
-        let Some(wakeup_ms) = books.arbiter.next_wakeup_ms() else { return };
+        if let Some((_, ringing)) = books.alarm.take() {
+            ringing.abort();
+        }
+        let Some(wakeup_ms) = wakeup_ms else { return };
         let wait = Duration::from_millis(wakeup_ms.saturating_sub(now_ms));
         let handle = self.handle.clone();
-        books.alarm = Some(tokio::spawn(async move {
+        let ringing = tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             // A broker that is not running has no leases left to expire.
             let _ = handle.cast(Trace::default(), BrokerMsg::Wake);
-        }));
+        });
+        books.alarm = Some((wakeup_ms, ringing));
     }
 
     fn view(&self, books: &Books, now_ms: u64) -> BrokerView {

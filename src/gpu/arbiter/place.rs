@@ -4,7 +4,7 @@
 use super::Arbiter;
 use super::device::{DeviceBook, ModelState};
 use super::promise::Booking;
-use super::queue::Waiting;
+use super::queue::{Shape, Waiting};
 use super::request::{DeviceId, GpuMemory, GpuNeed, HostAmounts, KindId, LeaseId, RequestId};
 
 /// Room that is kept for the first in line.
@@ -53,6 +53,14 @@ struct Fit {
     load_ms: u64,
 }
 
+/// Space for a request on a device, in bytes.
+struct Space<'a> {
+    book: &'a DeviceBook,
+    bytes: u64,
+    wanted: u64,
+    free: u64,
+}
+
 impl Arbiter {
     /// Whether the waiting request may start now. `is_due`: its promise says now, so nobody's
     /// reservation is in its way.
@@ -88,16 +96,37 @@ impl Arbiter {
         Verdict::Blocked
     }
 
-    /// Whether and how `need` fits on `device` now, reservations aside.
-    fn fit(&self, device: DeviceId, need: &GpuNeed) -> Option<Fit> {
+    /// The most bytes that any device has for one more lease, idle models counted as space, and
+    /// what is free of the host.
+    pub(super) fn most_space(&self) -> (u64, HostAmounts) {
+        let with_stream = self.devices.iter().filter(|book| has_stream(book));
+        let bytes = with_stream.map(|book| book.free().saturating_add(book.idle_bytes)).max();
+        (bytes.unwrap_or(0), self.host_capacity.minus(&self.host_used))
+    }
+
+    /// Whether there is space now for a request of this shape: without it, nothing starts.
+    pub(super) fn has_space(&self, shape: &Shape, host_free: &HostAmounts) -> bool {
+        if self.leases.len() >= self.limits.max_leases || !shape.host.is_within(host_free) {
+            return false;
+        }
+        let Some(need) = &shape.gpu else { return true };
+        self.choices(need).any(|device| self.space(device, need).is_some())
+    }
+
+    /// What `need` takes of `device`, its own bytes and all it has to be given now, if there is so
+    /// much, idle models counted as space.
+    fn space(&self, device: DeviceId, need: &GpuNeed) -> Option<Space<'_>> {
         let book = self.devices.get(usize::from(device.0))?;
         let bytes = self.effective_bytes(device, &need.memory);
-        let missing = book.missing_weights(&need.memory);
-        let wanted = bytes.checked_add(missing)?;
+        let wanted = bytes.checked_add(book.missing_weights(&need.memory))?;
         let free = book.free();
-        if wanted > free.saturating_add(book.idle_bytes) || !has_stream(book) {
-            return None;
-        }
+        let is_there = wanted <= free.saturating_add(book.idle_bytes) && has_stream(book);
+        is_there.then_some(Space { book, bytes, wanted, free })
+    }
+
+    /// Whether and how `need` fits on `device` now, reservations aside.
+    fn fit(&self, device: DeviceId, need: &GpuNeed) -> Option<Fit> {
+        let Space { book, bytes, wanted, free } = self.space(device, need)?;
         let (loads, joins, load_ms) = self.way_in(book, &need.memory)?;
         let lacking = wanted.saturating_sub(free);
         if lacking > 0 && book.victims(lacking, &self.spared(device, &need.memory)).is_none() {

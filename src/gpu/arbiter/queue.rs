@@ -60,9 +60,9 @@ struct ClassId(usize);
 
 /// What makes requests interchangeable: the same needs, and holds of the same half octave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Shape {
-    gpu: Option<GpuNeed>,
-    host: HostAmounts,
+pub(super) struct Shape {
+    pub(super) gpu: Option<GpuNeed>,
+    pub(super) host: HostAmounts,
     hold_class: u32,
     has_deadline: bool,
 }
@@ -186,14 +186,16 @@ impl Queue {
         Some(waiting)
     }
 
-    /// The first of the next class after `cursor`, in order.
-    pub(super) fn next_class(&self, cursor: Option<Cursor>) -> Option<(Cursor, RequestId)> {
+    /// The first of the next class after `cursor`, in order, of those whose shape is worth a look.
+    pub(super) fn next_class(
+        &self,
+        cursor: Option<Cursor>,
+        mut is_worth_a_look: impl FnMut(&Shape) -> bool,
+    ) -> Option<(Cursor, RequestId)> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let next = match cursor {
-            None => self.heads.first(),
-            Some(last) => self.heads.range((Excluded(last), Unbounded)).next(),
-        };
-        let found = *next?;
+        let after = cursor.map_or(Unbounded, Excluded);
+        let mut heads = self.heads.range((after, Unbounded));
+        let found = *heads.find(|head| is_worth_a_look(&self.classes[head.1.0].shape))?;
         let members = &self.classes[found.1.0].members;
         members.first_key_value().map(|(_, id)| (found, *id))
     }

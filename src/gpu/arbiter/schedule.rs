@@ -6,8 +6,8 @@ use super::device::{DeviceBook, ModelState, Pending};
 use super::limits::Discipline;
 use super::outcome::Event;
 use super::place::{Placement, Reservation, Verdict};
-use super::queue::Waiting;
-use super::request::{DeviceId, GpuMemory, KindId, RequestId};
+use super::queue::{Cursor, Shape, Waiting};
+use super::request::{DeviceId, GpuMemory, GpuNeed, HostAmounts, KindId, RequestId};
 use super::watchdog::Alarm;
 
 impl Arbiter {
@@ -27,7 +27,7 @@ impl Arbiter {
             self.consider(id, true);
         }
         let mut cursor = None;
-        while let Some((at, id)) = self.queue.next_class(cursor) {
+        while let Some((at, id)) = self.next_to_consider(cursor) {
             cursor = Some(at);
             let started = self.consider(id, false);
             if !started && self.limits.discipline == Discipline::Fifo {
@@ -36,18 +36,38 @@ impl Arbiter {
         }
     }
 
+    /// The next in order of whom something may come: there may be space for it, or room can be kept
+    /// for it. The many others cost no more than a comparison.
+    fn next_to_consider(&self, cursor: Option<Cursor>) -> Option<(Cursor, RequestId)> {
+        let reserves = match self.limits.discipline {
+            Discipline::Fifo => return self.queue.next_class(cursor, |_| true),
+            Discipline::Skip => false,
+            Discipline::Reserve => true,
+        };
+        let (most_bytes, host_free) = self.most_space();
+        let devices_kept = (0..).zip(&self.devices).all(|(index, _)| {
+            self.reservations.iter().any(|kept| kept.booking.device == Some(DeviceId(index)))
+        });
+        self.queue.next_class(cursor, |shape| {
+            let own_bytes = shape.gpu.map_or(0, |need| need.memory.own_bytes());
+            (own_bytes <= most_bytes && self.has_space(shape, &host_free))
+                || (reserves && !(shape.gpu.is_some() && devices_kept) && self.can_reserve(shape))
+        })
+    }
+
     /// Starts a waiting request if it may start; else reserves room for it if it is the first that
     /// may not. Says whether it started.
     fn consider(&mut self, id: RequestId, is_due: bool) -> bool {
-        let Some(waiting) = self.queue.get(id).copied() else { return false };
-        match self.judge(&waiting, is_due) {
+        let Some(waiting) = self.queue.get(id) else { return false };
+        match self.judge(waiting, is_due) {
             Verdict::Start(placement) => {
-                self.start(&waiting, &placement);
+                self.start(id, &placement);
                 true
             }
             Verdict::Blocked => {
                 if self.limits.discipline == Discipline::Reserve {
-                    self.reserve(&waiting);
+                    let reservation = self.soonest(waiting);
+                    self.reservations.extend(reservation);
                 }
                 false
             }
@@ -67,14 +87,13 @@ impl Arbiter {
         self.events.push(Event::Evict { device, kind });
     }
 
-    fn start(&mut self, waiting: &Waiting, placement: &Placement) {
-        let id = waiting.request.id;
-        self.queue.remove(id);
+    fn start(&mut self, id: RequestId, placement: &Placement) {
+        let Some(waiting) = self.queue.remove(id) else { return };
         // Whoever would have been too late by itself may be in time by joining this one's load.
         self.unsettled |= !self.promises.is_empty();
         self.drop_promise(id);
         let Some(device) = placement.device else {
-            let lease = self.book(waiting, None, 0, placement.end_ms);
+            let lease = self.book(&waiting, None, 0, placement.end_ms);
             return self.activate(lease);
         };
         for kind in &placement.victims {
@@ -87,7 +106,7 @@ impl Arbiter {
             let until_ms = placement.end_ms.saturating_sub(waiting.request.expected_ms());
             self.plan_load(device, kind, until_ms);
         }
-        let lease = self.book(waiting, Some(device), placement.bytes, placement.end_ms);
+        let lease = self.book(&waiting, Some(device), placement.bytes, placement.end_ms);
         let Some(book) = self.devices.get_mut(usize::from(device.0)) else { return };
         if placement.loads || placement.joins {
             book.joiners.push(lease);
@@ -159,38 +178,46 @@ impl Arbiter {
         }
     }
 
-    /// Keeps room for a request, unless room of that sort is kept for somebody before it.
-    fn reserve(&mut self, waiting: &Waiting) {
+    /// The soonest room for a request, unless room of that sort is kept for somebody before it, or
+    /// it would be too late: then nobody is to wait because of it.
+    fn soonest(&self, waiting: &Waiting) -> Option<Reservation> {
         let request = &waiting.request;
-        let is_kept = |device: Option<DeviceId>| {
-            self.reservations.iter().any(|kept| {
-                (device.is_some() && kept.booking.device == device)
-                    || kept.booking.host.shares_with(&request.host)
-            })
-        };
-        let Some(need) = &request.gpu else {
-            if !is_kept(None) {
-                let reservation = self.earliest(waiting, None);
-                self.keep(waiting, reservation);
+        let reservation = match &request.gpu {
+            None if self.is_kept(None, &request.host) => None,
+            None => Some(self.earliest(waiting, None)),
+            Some(need) => {
+                let free = self.unkept(need, &request.host);
+                let reservations = free.map(|device| self.earliest(waiting, Some(device)));
+                reservations.min_by_key(|found| found.booking.start_ms)
             }
-            return;
         };
-        let free = self.choices(need).filter(|device| {
-            let book = &self.devices[usize::from(device.0)];
-            let can_ever = book.whole(&need.memory, need.memory.own_bytes()) <= book.cap;
-            can_ever && !is_kept(Some(*device))
-        });
-        let reservations = free.map(|device| self.earliest(waiting, Some(device)));
-        if let Some(soonest) = reservations.min_by_key(|found| found.booking.start_ms) {
-            self.keep(waiting, soonest);
-        }
+        let due_ms = request.deadline_ms.unwrap_or(u64::MAX);
+        reservation.filter(|found| found.booking.end_ms <= due_ms)
     }
 
-    /// Keeps a reservation, unless it would be too late: then nobody is to wait because of it.
-    fn keep(&mut self, waiting: &Waiting, reservation: Reservation) {
-        let due_ms = waiting.request.deadline_ms.unwrap_or(u64::MAX);
-        if reservation.booking.end_ms <= due_ms {
-            self.reservations.push(reservation);
+    /// Whether room of this sort is kept for somebody.
+    fn is_kept(&self, device: Option<DeviceId>, host: &HostAmounts) -> bool {
+        self.reservations.iter().any(|kept| {
+            (device.is_some() && kept.booking.device == device)
+                || kept.booking.host.shares_with(host)
+        })
+    }
+
+    /// The devices that could meet the need some time and are not kept for somebody yet.
+    fn unkept(&self, need: &GpuNeed, host: &HostAmounts) -> impl Iterator<Item = DeviceId> {
+        self.choices(need).filter(move |device| {
+            let can_ever = self
+                .book_at(*device)
+                .is_some_and(|book| book.whole(&need.memory, need.memory.own_bytes()) <= book.cap);
+            can_ever && !self.is_kept(Some(*device), host)
+        })
+    }
+
+    /// Whether room can be kept for a request of this shape.
+    fn can_reserve(&self, shape: &Shape) -> bool {
+        match &shape.gpu {
+            None => !self.is_kept(None, &shape.host),
+            Some(need) => self.unkept(need, &shape.host).next().is_some(),
         }
     }
 
