@@ -4,6 +4,7 @@
 //! Architecture invariant: only the channel's actor casts jobs to its stages. It keeps a job until
 //! the stage has accepted it, and cancels what the committed state does not ask for any more.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use crate::telemetry::failpoint;
 pub(super) struct Dispatched {
     ticket: Ticket,
     stand: Stand,
-    /// The life of the stage's actor that has it; `None` while it waits for one.
+    /// The life of the stage's actor that has it; `None` while it waits for one, or for its turn.
     given_to: Option<Incarnation>,
 }
 
@@ -76,6 +77,7 @@ impl ChannelActor {
         workflows: BTreeSet<WorkflowId>,
     ) -> Result<(), ActorProcessingErr> {
         let channel = self.parts.tools.profile.id;
+        let turns = self.stages_in_turn(life);
         for id in workflows {
             let (effect, finished) = self.parts.fold.read(channel, |state| {
                 let workflow = state.workflows.get(&id);
@@ -101,7 +103,40 @@ impl ChannelActor {
                 self.clear_workbenches(id);
             }
         }
+        for stage in turns {
+            self.give_next(life, stage).await?;
+        }
         Ok(())
+    }
+
+    /// The stages whose jobs take turns and of which one is in somebody's hands.
+    fn stages_in_turn(&self, life: &ChannelLife) -> Vec<StageName> {
+        let turns = self.parts.works.iter().filter(|(_, work)| work.takes_turns());
+        turns.map(|(stage, _)| *stage).filter(|stage| is_anyones_turn(life, *stage)).collect()
+    }
+
+    /// Gives the stage the most urgent of the jobs that wait for their turn, if the turn before is
+    /// over; of equally urgent ones the oldest.
+    async fn give_next(
+        &self,
+        life: &mut ChannelLife,
+        stage: StageName,
+    ) -> Result<(), ActorProcessingErr> {
+        if is_anyones_turn(life, stage) {
+            return Ok(());
+        }
+        let next = self.parts.fold.read(self.parts.tools.profile.id, |state| {
+            let waiting = life.dispatched.values().filter(|given| given.waits_at(stage));
+            let ranked = waiting.filter_map(|given| {
+                let workflow = state.workflows.get(&given.ticket.workflow)?;
+                Some((Reverse(workflow.priority), workflow.created_at, given.ticket))
+            });
+            ranked.min_by_key(|(priority, at, ticket)| (*priority, *at, ticket.workflow))
+        });
+        match next {
+            Some((_, _, ticket)) => self.give(life, ticket).await,
+            None => Ok(()),
+        }
     }
 
     /// A finished workflow needs its half-made files no more.
@@ -133,6 +168,11 @@ impl ChannelActor {
 
     /// Casts the job of `ticket` to its stage, and looks later whether it was accepted.
     async fn give(&self, life: &mut ChannelLife, ticket: Ticket) -> Result<(), ActorProcessingErr> {
+        let takes_turns =
+            self.parts.works.get(&ticket.stage).is_some_and(|work| work.takes_turns());
+        if takes_turns && is_anothers_turn(life, ticket) {
+            return Ok(());
+        }
         failpoint::pass(failpoint::BEFORE_EFFECT);
         let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else { return Ok(()) };
         let Some(job) = self.job(ticket) else { return Ok(()) };
@@ -341,6 +381,18 @@ fn is_open(life: &ChannelLife, offer: &Offer) -> bool {
             && given.given_to == Some(offer.given_to)
             && given.stand == Stand::Offered
     })
+}
+
+/// Whether a job of the stage is in somebody's hands, or what it came to is not committed yet.
+fn is_anyones_turn(life: &ChannelLife, stage: StageName) -> bool {
+    let mut given = life.dispatched.values();
+    given.any(|given| given.ticket.stage == stage && given.given_to.is_some())
+}
+
+/// Whether that is so for another than the job of `ticket`.
+fn is_anothers_turn(life: &ChannelLife, ticket: Ticket) -> bool {
+    let mut others = life.dispatched.iter().filter(|(id, _)| **id != ticket.workflow);
+    others.any(|(_, given)| given.ticket.stage == ticket.stage && given.given_to.is_some())
 }
 
 fn outcome(

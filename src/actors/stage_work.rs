@@ -135,6 +135,12 @@ pub trait StageWork: Send + Sync {
         true
     }
 
+    /// Whether a channel's jobs take turns: each begins when what the one before it came to is
+    /// committed, for it must not choose the same.
+    fn takes_turns(&self) -> bool {
+        false
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -83,6 +83,10 @@ impl StageWork for TrendScout {
         None
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn settings(&self, job: &StageJob, tools: &StageTools) -> String {
         // What is used belongs to the key: a choice that another workflow took first must not be
         // found again.

@@ -120,6 +120,10 @@ impl StageWork for Gate {
         self.inner.need()
     }
 
+    fn takes_turns(&self) -> bool {
+        self.inner.takes_turns()
+    }
+
     fn settings(&self, job: &StageJob, tools: &StageTools) -> String {
         self.inner.settings(job, tools)
     }
