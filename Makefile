@@ -26,7 +26,7 @@ models:
 test: setup-tests feed-corpus
 	$(CARGO) test --locked
 
-# The long drills that `make test` leaves out: bit rot two hundred times, twenty deaths at every failpoint.
+# The long drills that `make test` leaves out: bit rot and random kills, two hundred each, and twenty deaths at every failpoint.
 drills: setup-tests
 	$(CARGO) test --locked --test node -- --ignored --nocapture
 

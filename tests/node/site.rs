@@ -20,6 +20,9 @@ pub const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a condition is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_millis(2);
 
+/// The channels of [`Site::two_channels`].
+pub const CHANNELS: [&str; 2] = ["space", "kitchen"];
+
 /// Tiny videos, and retries that do not wait.
 pub const HEAD: &str = r#"
 [node]

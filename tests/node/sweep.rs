@@ -3,7 +3,8 @@
 
 use ytempire::telemetry::failpoint::{ALL, VARIABLE};
 
-use super::site::{Site, ran};
+use super::ledger::Ledger;
+use super::site::{CHANNELS, Site, ran};
 use super::trace::{commits, counts, each_is_published_once, verified};
 
 /// Dies `times` times at each point, and finishes what was begun.
@@ -18,6 +19,8 @@ async fn sweep(times: u64) {
 /// Dies `times` times at `point`, finishes, and says how many workflows there were.
 async fn die_at(point: &str, times: u64) -> usize {
     let site = Site::two_channels();
+    let library = site.state().join("library");
+    let mut ledger = Ledger::of(&library, &CHANNELS);
     let mut history = Vec::new();
     let (mut deaths, mut tries) = (0, 0);
     while deaths < times {
@@ -36,6 +39,7 @@ async fn die_at(point: &str, times: u64) -> usize {
             Some(0) => {}
             Some(_) => panic!("{point}={count}: {end:#?}"),
         }
+        ledger.look();
         if site.journal().exists() {
             let found = verified(&site.journal());
             assert!(found.ok, "after {point}={count}: {found:?}");
@@ -46,7 +50,8 @@ async fn die_at(point: &str, times: u64) -> usize {
     }
     site.run(&["demo"]).await.ended_with(0);
     let counts = counts(&commits(&site.journal()));
-    each_is_published_once(&counts, &site.state().join("library"));
+    each_is_published_once(&counts, &library);
+    ledger.holds_once(counts.keys().map(ToString::to_string));
     counts.len()
 }
 
