@@ -1,4 +1,4 @@
-//! `ytempire simulate`: a scenario under the policies it compares.
+//! `ytempire simulate`: a scenario of a node, or of the GPU under the policies it compares.
 //!
 //! Architecture invariant: it reads one file and writes none; the same file gives the same figures.
 
@@ -11,13 +11,16 @@ use super::output::{CliError, Exit};
 use super::tables;
 use crate::config::problem::ConfigError;
 use crate::config::scenario::Scenario;
-use crate::simulate::gpu::simulate;
+use crate::simulate::{engine, gpu};
 
-/// Try the sharing of the GPU on a made-up day, in a moment and without a GPU.
+/// Try the node, or its sharing of a GPU, on a made-up day, in a moment and without a GPU.
 ///
-/// A scenario names devices, models, who asks for what and when, and the policies to compare; there
-/// are some in data/scenarios, and docs/scenarios.md explains them. The figures are simulated: what
-/// takes how long is what the scenario says. JSON: {policies{name{kinds{name{grants, mean_wait_s,
+/// A scenario of kind "gpu" names devices, models, who asks for what and when, and the policies to
+/// compare; one of kind "engine" names channels, the videos they ask for, how long the work takes and
+/// how often the node dies. There are some in data/scenarios, and docs/scenarios.md explains them. The
+/// figures are simulated: what takes how long is what the scenario says. JSON of kind "engine":
+/// {channels{name{videos, published, parked, mean_s, p99_s, max_s}}, makespan_s, events,
+/// failed_attempts, restarts, trace_hash}; of kind "gpu": {policies{name{kinds{name{grants, mean_wait_s,
 /// p99_wait_s, max_wait_s, refused}}, loads, evictions, lease_busy, byte_second_utilisation,
 /// makespan_s, deadline_misses, oom}}}.
 #[derive(Debug, Clone, Args)]
@@ -33,10 +36,24 @@ pub struct SimulateArgs {
 /// [`CliError`]: the scenario cannot be read or has a problem (2).
 pub fn run(args: &SimulateArgs, common: &CommonOptions) -> Result<Exit, CliError> {
     let scenario = Scenario::load(&args.scenario).map_err(|error| refused(&error))?;
-    let report = simulate(&scenario);
-    let told = tables::simulation(&serde_json::json!(report));
-    common.output().result(&report, told)?;
+    match scenario {
+        Scenario::Gpu(scenario) => {
+            let report = gpu::simulate(&scenario);
+            let told = tables::simulation(&serde_json::json!(report));
+            common.output().result(&report, told)?;
+        }
+        Scenario::Engine(scenario) => {
+            let report = engine::simulate(&scenario).map_err(|failure| broken(&failure))?;
+            let told = tables::engine(&serde_json::json!(report));
+            common.output().result(&report, told)?;
+        }
+    }
     Ok(Exit::Done)
+}
+
+fn broken(failure: &engine::EngineFailure) -> CliError {
+    CliError::new(Exit::Failed, "promise_broken", failure.to_string())
+        .remedy("this is a bug: report it with the scenario, which leads to it again")
 }
 
 fn refused(error: &ConfigError) -> CliError {

@@ -222,6 +222,32 @@ pub fn simulation(report: &Value) -> String {
     format!("simulated, not measured:\n{policies}\n{kinds}")
 }
 
+/// What became of a simulated node's videos.
+#[must_use]
+pub fn engine(report: &Value) -> String {
+    let mut channels =
+        table(&["channel", "videos", "published", "parked", "mean s", "99 % s", "longest s"]);
+    for (name, channel) in members(report, "channels") {
+        channels.add_row([
+            name.clone(),
+            text(channel, "videos"),
+            text(channel, "published"),
+            text(channel, "parked"),
+            number(channel, "mean_s"),
+            number(channel, "p99_s"),
+            number(channel, "max_s"),
+        ]);
+    }
+    format!(
+        "simulated, not measured; seconds are from asking to publication:\n{channels}\nthe last after {} \
+         s; {} events, {} failed attempts, {} restarts; every promise held",
+        number(report, "makespan_s"),
+        text(report, "events"),
+        text(report, "failed_attempts"),
+        text(report, "restarts"),
+    )
+}
+
 /// The broker's books: devices, pools and who holds what.
 #[must_use]
 pub fn gpu(view: &Value) -> String {

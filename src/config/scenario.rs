@@ -1,5 +1,6 @@
-//! A scenario for `ytempire simulate`: what there is, who asks for what and when, and which policies
-//! are compared. Read like a config: all problems at once, each with its place.
+//! A scenario for `ytempire simulate`: what there is, and who asks for what and when; of the sharing
+//! of devices (here) or of a whole node (`engine`). Read like a config: all problems at once, each with
+//! its place.
 //!
 //! Architecture invariant: a [`Scenario`] is valid by construction, except that it may ask for what
 //! the policy refuses; being refused is part of what is simulated.
@@ -13,9 +14,11 @@ use super::quantity::ByteSize;
 use super::reader::Section;
 
 mod arrivals;
+mod engine;
 mod work;
 
 pub use arrivals::{Arrivals, Every, MAX_ARRIVALS};
+pub use engine::{EngineChannel, EngineScenario, Span};
 pub use work::{Asked, Hold, Work};
 
 /// The largest file that is read, in bytes: a hundred thousand requests, written one by one.
@@ -78,9 +81,18 @@ pub struct ScenarioPolicy {
     pub kinds: Vec<PolicyKind>,
 }
 
+/// What is simulated, by `kind`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scenario {
+    /// The sharing of devices and models.
+    Gpu(GpuScenario),
+    /// A whole node with its channels.
+    Engine(EngineScenario),
+}
+
 /// A scenario of `kind = "gpu"`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scenario {
+pub struct GpuScenario {
     /// Where all chance comes from.
     pub seed: u64,
     /// The devices; none: a machine without a GPU.
@@ -116,11 +128,22 @@ impl Scenario {
     }
 
     fn read(mut root: Section<'_>) -> Self {
-        if root.choice("kind", &[("gpu", ())], &["engine"]).is_none() && !root.has("kind") {
-            let remedy = "write kind = \"gpu\" at the top".to_owned();
+        let kinds = [("gpu", false), ("engine", true)];
+        let of_engine = root.choice("kind", &kinds, &[]);
+        if of_engine.is_none() && !root.has("kind") {
+            let remedy = "write kind = \"gpu\" or kind = \"engine\" at the top".to_owned();
             root.note(ProblemKind::MissingKey, "kind", "a scenario has a kind", Some(remedy));
         }
         let seed = root.whole("seed", 0..=u64::MAX).unwrap_or(1);
+        match of_engine.unwrap_or(false) {
+            true => Self::Engine(EngineScenario::read(root, seed)),
+            false => Self::Gpu(GpuScenario::read(root, seed)),
+        }
+    }
+}
+
+impl GpuScenario {
+    fn read(mut root: Section<'_>, seed: u64) -> Self {
         let devices = named(root.sections("device"), read_device);
         let models = named(root.sections("model"), read_model);
         let requests = placed(root.sections("request"), Asked::read);

@@ -13,11 +13,11 @@ mod run;
 
 pub use report::{KindReport, PolicyReport, Report, Tally};
 
-use crate::config::scenario::Scenario;
+use crate::config::scenario::GpuScenario;
 
 /// Runs the scenario under each of its policies.
 #[must_use]
-pub fn simulate(scenario: &Scenario) -> Report {
+pub fn simulate(scenario: &GpuScenario) -> Report {
     let kinds = machine::Kinds::of(scenario);
     let jobs = demand::draw(scenario, &kinds);
     let policies = scenario.policy.kinds.iter().map(|policy| {

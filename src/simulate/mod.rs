@@ -1,5 +1,5 @@
 //! Whole runs from one number: every time, order and fault is drawn from a seed. `core` and `tree` run
-//! the engine, `gpu` the sharing of a GPU over made-up days.
+//! the engine, `gpu` the sharing of a GPU over made-up days, and `engine` a node over such days.
 //!
 //! Why it exists: the promises of the engine are about crashes and races, which ordinary tests
 //! meet by luck. Here each seed is one history, checked after every event and repeatable exactly.
@@ -9,6 +9,7 @@
 
 pub mod core;
 pub mod coverage;
+pub mod engine;
 pub mod gpu;
 pub mod rng;
 pub mod trace;

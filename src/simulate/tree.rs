@@ -29,7 +29,7 @@ use crate::simulate::coverage::Coverage;
 use course::{Course, End};
 use deeds::SeededPlan;
 use node::model;
-use universe::{Universe, locked, rng_about};
+use universe::{Universe, rng_about};
 
 /// Fewest commands that clients send in a run.
 pub const MIN_COMMANDS: u64 = 200;
@@ -144,9 +144,7 @@ fn run(universe: &Arc<Universe>) -> Result<TreeReport, Violation> {
         course.between_lives(universe, end);
     }
     course.check_the_end(universe)?;
-    let watcher = locked(&universe.watcher);
-    let (trace_hash, events) = (watcher.trace.digest(), watcher.events);
-    drop(watcher);
+    let (trace_hash, events) = universe.history();
     Ok(TreeReport {
         trace_hash,
         commands: course.clients.commands,

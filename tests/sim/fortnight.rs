@@ -21,7 +21,7 @@ use ytempire::domain::retry::{Policies, StagePolicy};
 use ytempire::domain::schedule::{MissedSlots, Schedule};
 use ytempire::domain::stage::StageName;
 use ytempire::domain::timestamp::Timestamp;
-use ytempire::simulate::tree::universe::{Setting, Universe};
+use ytempire::simulate::tree::universe::{Setting, Surroundings, Universe};
 
 use super::hush_simulated_panics;
 use books::Tally;
@@ -80,7 +80,15 @@ fn fortnight(seed: u64, origin: &str) -> Report {
     let origin = Timestamp::parse(origin).expect("a time");
     let plan = Arc::new(course::deeds(seed));
     let (rules, policies) = (rules(), policies());
-    let universe = Universe::of(Setting { seed, rules, policies, origin, plan, logged: true });
+    let universe = Universe::of(Setting {
+        seed,
+        rules,
+        policies,
+        origin,
+        plan,
+        around: Surroundings::default(),
+        logged: true,
+    });
     let mut course = Course::new(seed, WISHES.len());
     let look = |universe: &Universe| drop(books::check(universe, origin));
     if let Err(violation) = course.run(&universe, &look) {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use ytempire::actors::messages::ChannelMsg;
 use ytempire::domain::command::Command;
-use ytempire::domain::ids::{ChannelName, CommandId, WorkflowId};
+use ytempire::domain::failure::{Failure, FailureClass};
+use ytempire::domain::ids::{ChannelId, ChannelName, CommandId, WorkflowId};
 use ytempire::domain::invariants::Violation;
-use ytempire::domain::stage::StageName;
+use ytempire::domain::stage::{StageName, StageState};
 use ytempire::domain::ticket::Ticket;
 use ytempire::domain::workflow::{ContentType, Ending, Priority, Workflow};
 use ytempire::simulate::tree::deeds::{Deed, Plan};
@@ -298,11 +299,81 @@ fn an_idle_stage_is_passivated_and_comes_back() {
 
 #[test]
 fn a_publication_whose_answer_was_lost_is_adopted_and_not_repeated() {
-    let lost = ytempire::domain::failure::Failure::ambiguous("connection_lost", "no answer");
+    let lost = Failure::ambiguous("connection_lost", "no answer");
     play(1, first_attempt(StageName::Upload, Deed::DoneButFails(10, lost)), async |stage| {
         let video = stage.start(0, "video").await;
         stage.until_completed(0, video).await;
         assert_eq!(stage.failure_codes(), ["connection_lost"]);
+    });
+}
+
+/// Whether the video waits for its next attempt.
+fn is_backing_off(universe: &Universe, channel: ChannelId, video: WorkflowId) -> bool {
+    let waits = universe.workflow(channel, video, |workflow| {
+        let position = workflow.position();
+        position.is_some_and(|at| matches!(at.state, StageState::BackingOff { .. }))
+    });
+    waits.unwrap_or(false)
+}
+
+#[test]
+fn a_wait_outlives_deaths_of_the_node_and_ends_once_and_not_early() {
+    hush_simulated_panics();
+    let hour_ms = 3_600_000;
+    let class = FailureClass::RateLimited { retry_after_ms: hour_ms };
+    let limited = Failure::new(class, "rate_limited", "come back in an hour");
+    let plan = first_attempt(StageName::Script, Deed::Fail(10, limited));
+    let universe = Universe::new(7, 1, Arc::new(plan), true);
+    let channel = ChannelId::of_name(&ChannelName::new("channel-0").unwrap());
+    let video = WorkflowId::of_command(&CommandId::new("video").unwrap());
+    // It dies while the video waits.
+    let life = async {
+        let node = SimNode::start(&universe, 0).await?;
+        node.tree.booted().await.expect("a tree");
+        let stage = Stage { universe: &universe, node: &node };
+        assert_eq!(stage.start(0, "video").await, video);
+        stage.until("it waits", || is_backing_off(&universe, channel, video)).await;
+        universe.check()
+    };
+    live_once(&universe, 60_000, life).unwrap();
+    universe.disk.crash(0);
+    // It lives for a while, in which the wait is not over, and dies again.
+    let life = async {
+        let node = SimNode::start(&universe, 1).await?;
+        node.tree.booted().await.expect("a tree");
+        sleep(Duration::from_secs(1_800)).await;
+        assert!(is_backing_off(&universe, channel, video) && universe.at_work() == 0, "not early");
+        universe.check()
+    };
+    live_once(&universe, 2 * hour_ms, life).unwrap();
+    universe.disk.crash(0);
+    // It comes back when the wait has long been over.
+    let life = async {
+        let node = SimNode::start(&universe, 2).await?;
+        let stage = Stage { universe: &universe, node: &node };
+        let took = stage.until_completed(0, video).await;
+        assert!(took < Duration::from_secs(600), "it goes on at once: {took:?}");
+        let done = stage.workflow(0, video).done;
+        let attempts: Vec<u32> = done.iter().map(|done| done.attempt.0).collect();
+        assert_eq!(attempts, [1, 2, 1, 1, 1], "one attempt after the wait, and none beside it");
+        assert_eq!(stage.failure_codes(), ["rate_limited"]);
+        node.stop().await;
+        universe.check()
+    };
+    live_once(&universe, 0, life).unwrap();
+}
+
+#[test]
+fn twenty_videos_asked_for_at_once_choose_their_topics_in_turn() {
+    play(1, all_well, async |stage| {
+        let mut videos = Vec::new();
+        for number in 0..20 {
+            videos.push(stage.start(0, &format!("video-{number}")).await);
+        }
+        for video in videos {
+            stage.until_completed(0, video).await;
+        }
+        assert_eq!(stage.failure_codes(), Vec::<String>::new(), "nobody chose in vain");
     });
 }
 

@@ -58,7 +58,7 @@ memory_fraction = 0.9
 max_hold = "10m"
 kinds = ["fifo", "broker", "fifo"]
 "#;
-    let scenario = Scenario::parse(text).expect("valid");
+    let Ok(Scenario::Gpu(scenario)) = Scenario::parse(text) else { panic!("it is valid") };
     assert_eq!(scenario.seed, 9_000_000_000);
     let [first, second] = scenario.requests.as_slice() else { panic!("two requests") };
     assert_eq!((first.at, first.work.priority), (Duration::from_secs(12), 7));
@@ -106,7 +106,7 @@ fn a_kind_has_one_weight_and_arrivals_end() {
                every = \"18446744073709551615ms\"\nuses = \"9999999TiB\"\n";
     assert_eq!(problems(far).len(), 2, "{:?}", problems(far));
     assert!(problems("seed = 1\n")[0].contains("a scenario has a kind"));
-    assert!(problems("kind = \"engine\"\n")[0].contains("not available in this version"));
+    assert!(problems("kind = \"engine\"\n")[0].contains("nobody asks for a video"));
 }
 
 #[test]
@@ -132,5 +132,54 @@ proptest::proptest! {
         ]), 0..12,
     )) {
         let _ = Scenario::parse(&lines.join("\n"));
+    }
+}
+
+#[test]
+fn an_engine_scenario_is_read_key_by_key() {
+    let text = r#"
+kind = "engine"
+seed = 7
+[host]
+render_slots = 3
+light_slots = 4
+[work]
+script = ["20s", "40s"]
+upload = "5s"
+failures = 0.25
+crash_every = "2h"
+[[channel]]
+name = "a"
+videos = 3
+from = "1m"
+every = "8h"
+priority = 9
+[[channel]]
+name = "b"
+"#;
+    let Ok(Scenario::Engine(scenario)) = Scenario::parse(text) else { panic!("it is valid") };
+    let seconds = Duration::from_secs;
+    assert_eq!((scenario.render_slots, scenario.light_slots), (3, 4));
+    assert_eq!(scenario.work[1], Span(seconds(20), seconds(40)));
+    assert_eq!(scenario.work[3], Span(Duration::ZERO, Duration::ZERO));
+    assert_eq!(scenario.work[4], Span(seconds(5), seconds(5)));
+    assert_eq!((scenario.failures_permille, scenario.crash_every), (250, Some(seconds(7_200))));
+    let [a, b] = scenario.channels.as_slice() else { panic!("{scenario:?}") };
+    assert_eq!((a.videos, a.from, a.every, a.priority.get()), (3, seconds(60), seconds(28_800), 9));
+    assert_eq!(
+        (b.videos, b.from, b.every, b.priority.get()),
+        (1, Duration::ZERO, Duration::ZERO, 5)
+    );
+}
+
+#[test]
+fn a_wrong_engine_scenario_is_told_with_its_places() {
+    let text = "kind = \"engine\"\n[work]\nscript = [\"40s\", \"20s\"]\nfailures = 2\ncrash_every = \"1s\"\n\
+                [[channel]]\nname = \"a\"\nvideos = 0\npriority = 11\n[[channel]]\nname = \"a\"\n";
+    let found = problems(text);
+    for place in
+        ["work.script", "work.failures", "work.crash_every", "videos", "priority", "is used above"]
+    {
+        assert!(found.iter().any(|problem| problem.contains(place)), "{place}: {found:#?}");
     }
 }

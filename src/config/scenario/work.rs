@@ -82,8 +82,7 @@ fn read_hold(value: &Value<'_>) -> Option<Hold> {
         return Some(Hold::Never);
     }
     if value.is_list() {
-        let read = |item: &Value<'_>| item.duration(Duration::ZERO..=LONGEST);
-        return value.ordered_pair(read).map(|(low, high)| Hold::Between(low, high));
+        return read_pair(value).map(|(low, high)| Hold::Between(low, high));
     }
     let parsed = value.parsed(|text| {
         parse_duration(text).map_err(|error| {
@@ -95,6 +94,11 @@ fn read_hold(value: &Value<'_>) -> Option<Hold> {
         return None;
     }
     Some(Hold::Between(parsed, parsed))
+}
+
+/// A list of the shortest and the longest time.
+pub(super) fn read_pair(value: &Value<'_>) -> Option<(Duration, Duration)> {
+    value.ordered_pair(|item: &Value<'_>| item.duration(Duration::ZERO..=LONGEST))
 }
 
 /// A request that is listed by itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::machine::{Kinds, device_id};
-use crate::config::scenario::{Arrivals, Every, Hold, MAX_ARRIVALS, Scenario, Work};
+use crate::config::scenario::{Arrivals, Every, GpuScenario, Hold, MAX_ARRIVALS, Work};
 use crate::domain::ids::ChannelId;
 use crate::domain::workflow::Priority;
 use crate::gpu::arbiter::{DeviceId, GpuMemory, KindId};
@@ -35,7 +35,7 @@ pub(super) struct Job {
 }
 
 /// Everything that is asked for in `scenario`.
-pub(super) fn draw(scenario: &Scenario, kinds: &Kinds) -> Vec<Job> {
+pub(super) fn draw(scenario: &GpuScenario, kinds: &Kinds) -> Vec<Job> {
     let mut jobs = Vec::new();
     let mut rng = stream(scenario.seed, 0);
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -91,7 +91,7 @@ fn exponential(mean_ms: u64, rng: &mut Rng) -> u64 {
 }
 
 fn job(
-    scenario: &Scenario,
+    scenario: &GpuScenario,
     kinds: &Kinds,
     work: &Work,
     at_ms: u64,

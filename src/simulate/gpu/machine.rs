@@ -1,7 +1,7 @@
 //! What there is in a scenario, as the arbiter wants to know it.
 
 use crate::config::quantity::ByteSize;
-use crate::config::scenario::{PolicyKind, Scenario, Work};
+use crate::config::scenario::{GpuScenario, PolicyKind, Work};
 use crate::gpu::arbiter::{
     DeviceId, DeviceSpec, Discipline, KindId, Limits, ModelSpec, Setup, permille,
 };
@@ -23,7 +23,7 @@ pub(super) struct Kinds(Vec<ModelSpec>);
 
 impl Kinds {
     /// The kinds of `scenario`: the listed ones, then the others as they come.
-    pub(super) fn of(scenario: &Scenario) -> Self {
+    pub(super) fn of(scenario: &GpuScenario) -> Self {
         let listed = scenario.models.iter().map(|model| {
             let load_ms = u64::try_from(model.load.as_millis()).unwrap_or(u64::MAX);
             ModelSpec::new(model.name.clone(), model.weights.0, load_ms)
@@ -65,7 +65,7 @@ impl Kinds {
     }
 }
 
-fn works(scenario: &Scenario) -> impl Iterator<Item = &Work> {
+fn works(scenario: &GpuScenario) -> impl Iterator<Item = &Work> {
     let listed = scenario.requests.iter().map(|asked| &asked.work);
     listed.chain(scenario.arrivals.iter().flat_map(|arrivals| &arrivals.steps))
 }
@@ -76,13 +76,13 @@ fn default_weights(kind: &str) -> ByteSize {
 }
 
 /// The device of this name.
-pub(super) fn device_id(scenario: &Scenario, name: &str) -> Option<DeviceId> {
+pub(super) fn device_id(scenario: &GpuScenario, name: &str) -> Option<DeviceId> {
     let at = scenario.devices.iter().position(|device| device.name == name)?;
     u16::try_from(at).ok().map(DeviceId)
 }
 
 /// The machine of the scenario under `policy`.
-pub(super) fn setup(scenario: &Scenario, kinds: &Kinds, policy: PolicyKind) -> Setup {
+pub(super) fn setup(scenario: &GpuScenario, kinds: &Kinds, policy: PolicyKind) -> Setup {
     let device = |device: &crate::config::scenario::ScenarioDevice| {
         // A burst of a thousand leases is a scenario too; what a stream costs is not simulated.
         DeviceSpec { streams: u32::MAX, ..DeviceSpec::new(device.name.clone(), device.vram.0) }

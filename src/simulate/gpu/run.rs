@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::demand::Job;
 use super::machine::{self, Kinds};
 use super::report::Tally;
-use crate::config::scenario::{PolicyKind, Scenario};
+use crate::config::scenario::{GpuScenario, PolicyKind};
 use crate::gpu::arbiter::{
     Arbiter, DeviceChoice, DeviceId, Event, GpuNeed, Grant, KindId, LeaseId, OwnerId, Request,
     RequestId,
@@ -50,7 +50,12 @@ struct Run<'s> {
 }
 
 /// Runs all jobs to their ends.
-pub(super) fn run(scenario: &Scenario, kinds: &Kinds, jobs: &[Job], policy: PolicyKind) -> Tally {
+pub(super) fn run(
+    scenario: &GpuScenario,
+    kinds: &Kinds,
+    jobs: &[Job],
+    policy: PolicyKind,
+) -> Tally {
     let setup = machine::setup(scenario, kinds, policy);
     let total_bytes: Vec<u64> = setup.devices.iter().map(|device| device.total_bytes).collect();
     let devices = total_bytes.len();

@@ -2,20 +2,26 @@
 //! other means.
 
 use super::{KindReport, PolicyReport, Report, simulate};
-use crate::config::scenario::Scenario;
+use crate::config::scenario::{GpuScenario, Scenario};
 use crate::simulate::rng::Rng;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 /// What may be leased of a 5090 as it reports itself: 80 % of 32607 MiB.
 const BUDGET_GIB: f64 = 32_607.0 * 0.8 / 1_024.0;
 
-fn parsed(text: &str) -> Scenario {
-    Scenario::parse(text).unwrap_or_else(|problems| panic!("{problems:#?}"))
+fn parsed(text: &str) -> GpuScenario {
+    match Scenario::parse(text) {
+        Ok(Scenario::Gpu(scenario)) => scenario,
+        other => panic!("{other:#?}"),
+    }
 }
 
-fn shipped(name: &str) -> Scenario {
+fn shipped(name: &str) -> GpuScenario {
     let file = format!("{}/data/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    Scenario::load(file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
+    match Scenario::load(file.as_ref()) {
+        Ok(Scenario::Gpu(scenario)) => scenario,
+        other => panic!("{other:#?}"),
+    }
 }
 
 fn policy<'r>(report: &'r Report, name: &str) -> &'r PolicyReport {
@@ -226,7 +232,8 @@ fn every_shipped_scenario_runs_to_its_end_under_every_policy() {
     let folder = format!("{}/data/scenarios", env!("CARGO_MANIFEST_DIR"));
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let file = entry.expect("an entry").path();
-        let scenario = Scenario::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = Scenario::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        let Scenario::Gpu(scenario) = loaded else { continue };
         let report = simulate(&scenario);
         assert_eq!(report.policies.len(), 3, "{}", file.display());
         for found in report.policies.values() {

@@ -140,7 +140,7 @@ pub struct SimNode {
 }
 
 /// The name of channel `index`.
-pub(super) fn channel_name(index: usize) -> Result<ChannelName, Violation> {
+pub(in crate::simulate) fn channel_name(index: usize) -> Result<ChannelName, Violation> {
     ChannelName::new(format!("channel-{index}")).map_err(|error| model(&error))
 }
 
@@ -223,9 +223,10 @@ impl SimNode {
             journal.clone(),
             Arc::new(wall),
         ));
+        let (render_slots, light_slots) = universe.around.slots;
         let spec = empire.spec(EmpireParts {
             journal,
-            broker: BrokerParts::host_only(1, 2, hub.tick_sink()),
+            broker: BrokerParts::host_only(render_slots, light_slots, hub.tick_sink()),
             feed: feed_spec(&registry, &fold, &hub),
             http: None,
             sources: None,
@@ -239,7 +240,7 @@ impl SimNode {
     }
 
     /// The feed's reader takes in what has come: every event once and in order (F1).
-    pub(super) fn read_feed(&self) -> Result<(), Violation> {
+    pub(in crate::simulate) fn read_feed(&self) -> Result<(), Violation> {
         let broken = |found| Err(Violation { invariant: "F1", found });
         let mut feed = locked(&self.feed);
         loop {
@@ -323,7 +324,10 @@ fn works(
     let camera = Arc::new(Camera(Arc::clone(store)));
     let platform = Arc::new(SimPlatform { universe: Arc::clone(universe) });
     let real: [Arc<dyn StageWork>; 5] = [
-        Arc::new(TrendScout::new(Arc::new(Stories::new(index)), Arc::new(HashedEmbedder))),
+        Arc::new(TrendScout::new(
+            Arc::new(Stories::new(index, universe.around.stories)),
+            Arc::new(HashedEmbedder),
+        )),
         Arc::new(Scriptwriter::new(Arc::new(Writer))),
         Arc::new(Narrator::new(Arc::new(Speaker(Arc::clone(store))))),
         Arc::new(Renderer::new(Arc::new(Painter), camera, Arc::clone(faces), settings)),

@@ -22,8 +22,6 @@ use crate::ports::video::{RenderOrder, RenderSummary, Rendered, VideoRenderer};
 use crate::ports::voice::{Spoken, Voice};
 use crate::simulate::rng::Rng;
 
-/// Stories of a channel: enough that no run uses them up.
-const STORIES: u64 = 48;
 /// Words of a story's text.
 const WORDS: usize = 24;
 /// When all stories are new.
@@ -33,13 +31,14 @@ const AS_OF: Timestamp = Timestamp(1_767_225_600_000);
 pub(super) struct Stories(Vec<Story>);
 
 impl Stories {
-    pub(super) fn new(channel: usize) -> Self {
+    /// `count` stories of channel `channel`.
+    pub(super) fn new(channel: usize, count: u32) -> Self {
         let mut rng = Rng::new(u64::try_from(channel).unwrap_or(0));
-        Self((0..STORIES).map(|number| story(number, &mut rng)).collect())
+        Self((0..count).map(|number| story(number, &mut rng)).collect())
     }
 }
 
-fn story(number: u64, rng: &mut Rng) -> Story {
+fn story(number: u32, rng: &mut Rng) -> Story {
     let title: Vec<String> = (0..3).map(|_| word(rng)).collect();
     let text: Vec<String> = (0..WORDS).map(|_| word(rng)).collect();
     Story {

@@ -82,8 +82,9 @@ impl VideoPlatform for SimPlatform {
         release: &Release,
         control: &JobControl,
     ) -> Result<Publication, Failure> {
+        let longest_ms = self.universe.around.platform_ms.max(1);
         let mut rng = rng_about(self.universe.seed, &format!("publish {:?}", control.ticket));
-        after(rng.between(1, 20_000)).await;
+        after(rng.between(1, longest_ms)).await;
         let publication = {
             let mut ledger = locked(&self.universe.ledger.0);
             let videos = ledger.entry(release.workflow).or_default();
@@ -101,7 +102,7 @@ impl VideoPlatform for SimPlatform {
             publication
         };
         self.universe.hit("platform", "published");
-        after(rng.between(1, 20_000)).await;
+        after(rng.between(1, longest_ms)).await;
         Ok(publication)
     }
 }

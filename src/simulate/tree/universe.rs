@@ -24,7 +24,7 @@ use crate::domain::retry::Policies;
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::workflow::Publication;
+use crate::domain::workflow::{Publication, Workflow};
 use crate::journal::memory::MemoryDisk;
 use crate::simulate::coverage::Coverage;
 use crate::simulate::rng::Rng;
@@ -40,7 +40,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The generator for everything about one thing.
-pub(super) fn rng_about(seed: u64, thing: &str) -> Rng {
+pub(in crate::simulate) fn rng_about(seed: u64, thing: &str) -> Rng {
     let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(format!("{seed} {thing}").as_bytes());
     Rng::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
@@ -96,6 +96,24 @@ impl VirtualTime {
     }
 }
 
+/// What a node has around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Slots of the host for rendering and for light work.
+    pub slots: (u32, u32),
+    /// How many stories each channel's source has.
+    pub stories: u32,
+    /// The longest that the platform takes to take a video in, and again to answer, in milliseconds.
+    pub platform_ms: u64,
+}
+
+impl Default for Surroundings {
+    /// Scarce slots, stories enough for every seed, and a slow platform.
+    fn default() -> Self {
+        Self { slots: (1, 2), stories: 48, platform_ms: 20_000 }
+    }
+}
+
 /// What a universe is like.
 pub struct Setting {
     /// The seed.
@@ -108,6 +126,8 @@ pub struct Setting {
     pub origin: Timestamp,
     /// What the work of each attempt is like.
     pub plan: Arc<dyn Plan>,
+    /// What the node has around it.
+    pub around: Surroundings,
     /// Whether the last lines of what happened are kept.
     pub logged: bool,
 }
@@ -120,6 +140,8 @@ pub struct Universe {
     pub rules: Vec<ChannelRules>,
     /// The limits of the stages.
     pub policies: Policies,
+    /// What the node has around it.
+    pub around: Surroundings,
     /// The simulated disk under the journal.
     pub disk: MemoryDisk,
     /// Time.
@@ -153,6 +175,7 @@ impl Universe {
             policies: Policies::default(),
             origin: WALL_ORIGIN,
             plan,
+            around: Surroundings::default(),
             logged,
         })
     }
@@ -169,6 +192,7 @@ impl Universe {
             ledger: Arc::new(Ledger::default()),
             watcher: Mutex::new(Watcher::new(setting.policies.clone())),
             policies: setting.policies,
+            around: setting.around,
             plan: setting.plan,
             faces: Mutex::default(),
             calm: AtomicBool::new(false),
@@ -308,6 +332,24 @@ impl Universe {
     #[must_use]
     pub fn state(&self, channel: ChannelId) -> ChannelState {
         locked(&self.watcher).states.get(&channel).cloned().unwrap_or_default()
+    }
+
+    /// What `look` sees of a workflow, as the watch knows it; none when there is no such workflow.
+    pub fn workflow<T>(
+        &self,
+        channel: ChannelId,
+        workflow: WorkflowId,
+        look: impl FnOnce(&Workflow) -> T,
+    ) -> Option<T> {
+        let watcher = locked(&self.watcher);
+        watcher.states.get(&channel)?.workflows.get(&workflow).map(look)
+    }
+
+    /// The fingerprint of every committed event so far, in order and with its time, and their number.
+    #[must_use]
+    pub fn history(&self) -> (Digest, u64) {
+        let watcher = locked(&self.watcher);
+        (watcher.trace.digest(), watcher.events)
     }
 
     /// The failures of attempts so far, oldest first.
