@@ -23,6 +23,8 @@ mod damage;
 mod full_disk;
 #[path = "node/golden_path.rs"]
 mod golden_path;
+#[path = "node/ledger.rs"]
+mod ledger;
 #[path = "node/lengths.rs"]
 mod lengths;
 #[path = "node/signals.rs"]

@@ -23,7 +23,15 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
             state.generation = *generation;
             state.parked = None;
         }
-        Event::WorkflowStarted { workflow, command, content_type, priority, topic, slot } => {
+        Event::WorkflowStarted {
+            workflow,
+            command,
+            content_type,
+            priority,
+            topic,
+            slot,
+            definition,
+        } => {
             if let Some(slot) = slot {
                 book_slot(state, *slot, SlotRecord::Taken(*workflow));
             }
@@ -40,6 +48,7 @@ pub fn apply(state: &mut ChannelState, at: Timestamp, event: &Event) {
                 slot: *slot,
                 approved: false,
                 progress: Progress::At(Position::fresh(StageName::Trend, at)),
+                definition: *definition,
             };
             state.workflows.insert(*workflow, started);
         }

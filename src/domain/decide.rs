@@ -18,7 +18,7 @@ use super::ids::{Attempt, CommandId, Take, WorkflowId};
 use super::retry::{Policies, TOPIC_TAKEN};
 use super::stage::{Position, StageName, StageState};
 use super::timestamp::Timestamp;
-use super::workflow::{ContentType, Priority, Workflow};
+use super::workflow::{ContentType, Definition, Priority, Workflow};
 use control::{
     approve, cancel, drop_parked, pause, reject, reprioritise, resume, resume_channel, retry,
 };
@@ -151,6 +151,7 @@ fn start(
         priority: wish.priority,
         topic: wish.topic.clone(),
         slot,
+        definition: Definition::CURRENT,
     };
     let mut events = vec![started];
     if !state.paused {

@@ -10,7 +10,7 @@ use super::noted::NotedAnswer;
 use super::stage::{ParkCause, StageName, WaitReason};
 use super::timestamp::Timestamp;
 use super::trend::TopicProfile;
-use super::workflow::{ContentType, Priority, Publication};
+use super::workflow::{ContentType, Definition, Priority, Publication};
 
 /// One thing that happened in one channel. The time and the channel are in its frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Event {
         topic: Option<String>,
         /// The slot its video is meant for, if any; the slot is taken by this.
         slot: Option<Timestamp>,
+        /// What it is made by.
+        definition: Definition,
     },
     /// A topic was chosen; from now on it is used.
     TrendDetected {

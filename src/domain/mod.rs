@@ -38,6 +38,7 @@ pub mod timeline_check;
 pub mod timeline_frames;
 pub mod timestamp;
 pub mod trend;
+pub mod upcast;
 pub mod view;
 pub mod web_address;
 pub mod workflow;

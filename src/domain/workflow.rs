@@ -1,11 +1,12 @@
 //! One workflow: the making of one video, from topic to publication.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::artifact::StageOutput;
 use super::ids::{CommandId, WorkflowId};
 use super::stage::{DoneStage, Position, StageName, StageState};
 use super::timestamp::Timestamp;
+use super::upcast;
 
 /// How a topic is to be chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,6 +81,44 @@ impl From<Priority> for u8 {
     }
 }
 
+/// Which stages there are, in which order, and what each hands on: counted up with every change of
+/// that. A workflow keeps the one it was started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Definition(u16);
+
+/// The schema of stored data that names definitions; before it there was only the first.
+const NAMED_SINCE: u16 = 3;
+
+impl Definition {
+    /// The first: trend, script, narration, render, upload.
+    pub const FIRST: Self = Self(1);
+    /// The one that workflows are started with.
+    pub const CURRENT: Self = Self::FIRST;
+
+    /// Its number, from 1.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Definition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if upcast::is_before(NAMED_SINCE) {
+            return Ok(Self::FIRST);
+        }
+        let number = u16::deserialize(deserializer)?;
+        if (Self::FIRST.0..=Self::CURRENT.0).contains(&number) {
+            return Ok(Self(number));
+        }
+        Err(de::Error::custom(format!(
+            "a workflow was started with definition {number}, this version knows up to {}: use the \
+             version that wrote it",
+            Self::CURRENT.0
+        )))
+    }
+}
+
 /// Where a published video is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
@@ -147,6 +186,8 @@ pub struct Workflow {
     pub approved: bool,
     /// What is with the rest.
     pub progress: Progress,
+    /// The definition it was started with, and is finished with.
+    pub definition: Definition,
 }
 
 impl Workflow {

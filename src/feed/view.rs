@@ -100,9 +100,11 @@ fn event_view(seq: Seq, event: &Event, commit: &Commit, channel: &str) -> EventV
 
 fn payload(event: &Event) -> Value {
     match event {
-        Event::WorkflowStarted { command, content_type, priority, topic, slot, .. } => json!({
+        Event::WorkflowStarted {
+            command, content_type, priority, topic, slot, definition, ..
+        } => json!({
             "command_id": command, "content_type": content_type, "priority": priority,
-            "topic": topic, "slot": slot,
+            "topic": topic, "slot": slot, "definition": definition,
         }),
         Event::TrendDetected { profile, title, score, .. } => {
             json!({ "topic": profile.key, "title": title, "score": score })

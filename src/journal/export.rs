@@ -26,12 +26,13 @@ use super::frame::{CODEC_BINCODE, Frame, FrameKind};
 use super::log::LogError;
 use super::open::{self, OpenError};
 use super::part::Part;
-use super::record::{self, Commit, SCHEMA};
+use super::record::{self, Commit, OLDEST_SCHEMA, SCHEMA, is_known};
 use super::segment::SegmentOptions;
 use super::segment::files::FileLayer;
 use super::segment::scan::JournalScan;
 use crate::domain::artifact::Digest;
 use crate::domain::ids::Seq;
+use crate::domain::upcast;
 
 /// The format that is written and read.
 const FORMAT: u32 = 1;
@@ -193,15 +194,16 @@ pub fn import(
 ) -> Result<Foot, ExportError> {
     let made = files.make_folder(folder);
     made.map_err(|error| LogError::of_io("make folder", folder, error))?;
-    let mut lines = Lines { text, number: 0 };
+    let mut lines = Lines { text, number: 0, schema: SCHEMA };
     let head = match lines.next()? {
         Some(Line::Journal(head)) => head,
         _ => return Err(lines.wrong("it is not the first line of an exported journal")),
     };
-    if (head.format, head.schema) != (FORMAT, SCHEMA) {
+    lines.schema = head.schema;
+    if head.format != FORMAT || !is_known(head.schema) {
         let what = format!(
-            "it has format {} and schema {}, this version knows {FORMAT} and {SCHEMA}: use the \
-             version that wrote it ({})",
+            "it has format {} and schema {}, this version knows format {FORMAT} and schemas \
+             {OLDEST_SCHEMA} to {SCHEMA}: use the version that wrote it ({})",
             head.format, head.schema, head.program
         );
         return Err(lines.wrong(what));
@@ -275,6 +277,8 @@ fn frame_of(told: &Told) -> Result<Frame, String> {
 struct Lines<T> {
     text: T,
     number: u64,
+    /// The schema that they are written in, as the first says.
+    schema: u16,
 }
 
 impl<T: BufRead> Lines<T> {
@@ -284,7 +288,8 @@ impl<T: BufRead> Lines<T> {
         if self.text.read_line(&mut line)? == 0 {
             return Ok(None);
         }
-        serde_json::from_str(&line).map(Some).map_err(|error| self.wrong(error))
+        let read = upcast::written_in(self.schema, || serde_json::from_str(&line));
+        read.map(Some).map_err(|error| self.wrong(error))
     }
 
     fn wrong(&self, what: impl std::fmt::Display) -> ExportError {

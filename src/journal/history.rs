@@ -20,7 +20,7 @@ use self::sealed::{decode, digest_of, encode};
 use super::codec::CodecError;
 use super::fold::Fold;
 use super::log::LogError;
-use super::record::SCHEMA;
+use super::record::{OLDEST_SCHEMA, SCHEMA};
 use super::segment::files::FileLayer;
 use crate::domain::artifact::Digest;
 use crate::domain::history::{HistoryFile, Month};
@@ -50,7 +50,7 @@ pub enum HistoryError {
         what: &'static str,
     },
     /// Another version wrote it.
-    #[error("the history file {} has schema {found}, this version knows {SCHEMA}: use the version that wrote it", path.display())]
+    #[error("the history file {} has schema {found}, this version knows {OLDEST_SCHEMA} to {SCHEMA}: use the version that wrote it", path.display())]
     Newer {
         /// Which.
         path: PathBuf,

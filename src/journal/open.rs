@@ -22,6 +22,7 @@ use super::segment::prune::remove_segments_up_to;
 use super::verify::Frames;
 use super::writer::Writer;
 use crate::domain::ids::{ChannelId, Seq};
+use crate::domain::upcast;
 use crate::telemetry::failpoint;
 
 /// Why a journal cannot be opened.
@@ -179,7 +180,9 @@ fn take_unless_failed(fold: &Fold, frame: &Frame, failed: &mut Option<OpenError>
 }
 
 /// Sections of this name hold one piece of the books each.
-pub(super) const FOLD_SECTION: &str = "fold";
+pub(super) const FOLD_SECTION: &str = "fold-3";
+/// The same as schema 2 had it.
+const FOLD_SECTION_2: &str = "fold";
 /// The section of this name holds the fingerprint of the history up to the checkpoint.
 pub(super) const HISTORY_SECTION: &str = "history";
 
@@ -220,6 +223,10 @@ fn snapshot_of(checkpoint: &Checkpoint) -> Result<Snapshot, OpenError> {
     for (name, bytes) in checkpoint.sections() {
         match name {
             FOLD_SECTION => snapshot.parts.push(codec::decode(bytes).map_err(unreadable)?),
+            FOLD_SECTION_2 => {
+                let part = upcast::written_in(2, || codec::decode(bytes));
+                snapshot.parts.push(part.map_err(unreadable)?);
+            }
             HISTORY_SECTION => {
                 snapshot.point.fingerprint = codec::decode(bytes).map_err(unreadable)?;
             }

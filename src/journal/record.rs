@@ -1,8 +1,8 @@
 //! What a frame's payload means: the events of one command in one channel.
 //!
-//! Schema 2 is the domain's own types as they are; a golden file and a digest of its bytes guard
-//! them. Schema 1 was never released and is refused like a newer one. The first change after a
-//! release freezes the released schema as its own structs with a `From` into the next.
+//! Schema 3 is the domain's own types as they are; a golden file and a digest of its bytes guard
+//! them. Schema 2 is the same without the workflows' definition, and is upcast while it is read
+//! (`domain::upcast`). Schema 1 was never released and is refused like a newer one.
 //!
 //! Architecture invariant: a schema that was ever released can always be read; another is refused
 //! with its number.
@@ -14,9 +14,19 @@ use super::frame::{CODEC_BINCODE, Frame};
 use crate::domain::event::Event;
 use crate::domain::ids::{ChannelId, CommandId, Generation};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::upcast;
 
 /// The schema that is written.
-pub const SCHEMA: u16 = 2;
+pub const SCHEMA: u16 = 3;
+
+/// The oldest schema that is read.
+pub const OLDEST_SCHEMA: u16 = 2;
+
+/// Whether data of this schema is read.
+#[must_use]
+pub fn is_known(schema: u16) -> bool {
+    (OLDEST_SCHEMA..=SCHEMA).contains(&schema)
+}
 
 /// The events of one command, as they are committed together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +48,7 @@ pub struct Commit {
 pub enum RecordError {
     /// It was written by another version.
     #[error(
-        "it has schema {found}, this version knows schema {SCHEMA} only: use the version that wrote it"
+        "it has schema {found}, this version knows schemas {OLDEST_SCHEMA} to {SCHEMA}: use the version that wrote it"
     )]
     Schema {
         /// Its schema.
@@ -87,10 +97,10 @@ pub fn decode(frame: &Frame) -> Result<Commit, RecordError> {
     if frame.codec != CODEC_BINCODE {
         return Err(RecordError::Encoding(frame.codec));
     }
-    if frame.schema != SCHEMA {
+    if !is_known(frame.schema) {
         return Err(RecordError::Schema { found: frame.schema });
     }
-    let commit: Commit = codec::decode(&frame.payload)?;
+    let commit: Commit = upcast::written_in(frame.schema, || codec::decode(&frame.payload))?;
     if commit.events.len() != usize::from(frame.count) {
         return Err(RecordError::Count { claimed: frame.count, found: commit.events.len() });
     }

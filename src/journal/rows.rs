@@ -24,7 +24,7 @@ use crate::domain::history::Month;
 use crate::domain::ids::{ChannelId, WorkflowId};
 
 /// How rows are laid out; rows of another layout are made anew.
-const LAYOUT: u16 = 4;
+const LAYOUT: u16 = 5;
 const MARK_KEY: &str = "m";
 /// Bytes of the count at the beginning of a first row.
 const COUNT: usize = 4;

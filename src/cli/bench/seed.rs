@@ -20,7 +20,7 @@ use crate::domain::event::Event;
 use crate::domain::history::Month;
 use crate::domain::ids::{ChannelId, CommandId, Generation, WorkflowId};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::workflow::{ContentType, Priority, Publication};
+use crate::domain::workflow::{ContentType, Definition, Priority, Publication};
 use crate::journal::fold::Fold;
 use crate::journal::frame::FrameKind;
 use crate::journal::history::HistoryFolder;
@@ -152,6 +152,7 @@ impl Seed<'_> {
                 priority: Priority::default(),
                 topic: Some(topic.to_owned()),
                 slot: None,
+                definition: Definition::CURRENT,
             },
             Event::WorkflowCompleted { workflow, publication },
         ])

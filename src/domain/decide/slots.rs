@@ -13,7 +13,7 @@ use crate::domain::ids::{CommandId, WorkflowId};
 use crate::domain::schedule::{MissedSlots, Schedule};
 use crate::domain::stage::{StageName, WaitReason};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::workflow::{ContentType, Priority};
+use crate::domain::workflow::{ContentType, Definition, Priority};
 
 /// A workflow that starts at most so much later than it should is not late: nobody was off.
 pub const GRACE: Duration = Duration::from_secs(10 * 60);
@@ -165,6 +165,7 @@ impl Booking<'_> {
             priority: Priority::default(),
             topic: None,
             slot: Some(slot),
+            definition: Definition::CURRENT,
         });
         self.events.push(match not_before {
             None => first_attempt(workflow),

@@ -9,10 +9,11 @@ use super::HistoryError;
 use crate::domain::artifact::Digest;
 use crate::domain::history::{HistoryFile, Month};
 use crate::domain::ids::ChannelId;
+use crate::domain::upcast;
 use crate::domain::workflow::Workflow;
 use crate::journal::codec;
 use crate::journal::frame::u32_at;
-use crate::journal::record::SCHEMA;
+use crate::journal::record::{SCHEMA, is_known};
 
 const MAGIC: &[u8; 8] = b"YTHIST01";
 const FORMAT: u16 = 1;
@@ -26,10 +27,10 @@ pub(super) fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 /// Everything before the first workflow.
-pub(super) fn header(channel: ChannelId, month: Month, workflows: u32) -> Vec<u8> {
+pub(super) fn header(schema: u16, channel: ChannelId, month: Month, workflows: u32) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
-    bytes.extend_from_slice(&SCHEMA.to_le_bytes());
+    bytes.extend_from_slice(&schema.to_le_bytes());
     bytes.extend_from_slice(&workflows.to_le_bytes());
     bytes.extend_from_slice(channel.0.as_bytes());
     bytes.extend_from_slice(month.to_string().as_bytes());
@@ -45,7 +46,8 @@ pub(super) fn encode(
 ) -> Result<Vec<u8>, HistoryError> {
     let mut ordered: Vec<&Workflow> = workflows.iter().collect();
     ordered.sort_by_key(|workflow| (workflow.finished_at(), workflow.id));
-    let mut bytes = header(channel, month, u32::try_from(ordered.len()).unwrap_or(u32::MAX));
+    let mut bytes =
+        header(SCHEMA, channel, month, u32::try_from(ordered.len()).unwrap_or(u32::MAX));
     for workflow in ordered {
         let content = codec::encode(workflow)?;
         let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
@@ -79,14 +81,11 @@ pub(super) fn decode(
     let Some((head, mut rest)) = body.split_at_checked(HEADER_LEN) else {
         return Err(damaged("it is too short"));
     };
-    match schema {
-        Some(SCHEMA) => {}
-        found => {
-            let found = found.unwrap_or_default();
-            return Err(HistoryError::Newer { path: path.to_path_buf(), found });
-        }
+    let schema = schema.unwrap_or_default();
+    if !is_known(schema) {
+        return Err(HistoryError::Newer { path: path.to_path_buf(), found: schema });
     }
-    if head != header(channel, month, file.workflows) {
+    if head != header(schema, channel, month, file.workflows) {
         return Err(damaged("it is of another channel, month or format"));
     }
     let mut workflows = Vec::new();
@@ -94,7 +93,7 @@ pub(super) fn decode(
         let length = u32_at(rest, 0).and_then(|length| usize::try_from(length).ok());
         let after = length.and_then(|length| rest.get(4..)?.split_at_checked(length));
         let Some((content, next)) = after else { return Err(damaged("a workflow is cut off")) };
-        workflows.push(codec::decode(content)?);
+        workflows.push(upcast::written_in(schema, || codec::decode(content))?);
         rest = next;
     }
     if workflows.len() as u64 != u64::from(file.workflows) {

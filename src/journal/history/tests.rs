@@ -10,7 +10,7 @@ use crate::domain::artifact::{Artifact, Body, StageOutput};
 use crate::domain::event::Event;
 use crate::domain::ids::{Attempt, CommandId, Generation, Seq, Take};
 use crate::domain::stage::{DoneStage, StageName};
-use crate::domain::workflow::{ContentType, Ending, Priority, Progress, Publication};
+use crate::domain::workflow::{ContentType, Definition, Ending, Priority, Progress, Publication};
 use crate::journal::frame::{CODEC_BINCODE, Frame, FrameKind};
 use crate::journal::record::{self, Commit};
 use crate::journal::segment::fault::{Faults, FaultyFiles};
@@ -62,6 +62,7 @@ fn workflow(number: u64, text: &str, content: &[u8]) -> Workflow {
         slot: Some(at),
         approved: true,
         progress: Progress::Finished { at, ending },
+        definition: Definition::CURRENT,
     }
 }
 
@@ -90,6 +91,7 @@ fn fold_of(file: HistoryFile, sealed: &[Workflow]) -> Fold {
         priority: workflow.priority,
         topic: None,
         slot: None,
+        definition: workflow.definition,
     });
     let mut events: Vec<Event> = started.collect();
     events.push(Event::WorkflowsArchived { month: month(), file, workflows: ids });
@@ -251,7 +253,7 @@ proptest! {
 
     #[test]
     fn hostile_bytes_under_a_good_digest_never_panic(rest: Vec<u8>, workflows: u32, whole: bool) {
-        let mut bytes = if whole { header(CHANNEL, month(), workflows) } else { Vec::new() };
+        let mut bytes = if whole { header(SCHEMA, CHANNEL, month(), workflows) } else { Vec::new() };
         bytes.extend_from_slice(&rest);
         let digest = Digest::of(&bytes);
         bytes.extend_from_slice(&digest.0);

@@ -14,7 +14,7 @@ use crate::domain::noted::NotedAnswer;
 use crate::domain::stage::{ParkCause, StageName, WaitReason};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::TopicProfile;
-use crate::domain::workflow::{ContentType, Priority, Publication};
+use crate::domain::workflow::{ContentType, Definition, Priority, Publication};
 use crate::journal::record::Commit;
 
 /// How many kinds of events there are.
@@ -97,6 +97,7 @@ pub fn examples() -> Vec<Event> {
             priority,
             topic: Some(text("voyager")),
             slot: Some(at),
+            definition: Definition::CURRENT,
         },
         Event::TrendDetected { workflow, profile, title: text("Voyager 1"), score: 0.8125 },
         Event::ContentReady {
@@ -269,7 +270,15 @@ pub fn event() -> impl Strategy<Value = Event> {
             prop::option::of(time.clone()),
         )
             .prop_map(|(workflow, command, content_type, priority, topic, slot)| {
-                Event::WorkflowStarted { workflow, command, content_type, priority, topic, slot }
+                Event::WorkflowStarted {
+                    workflow,
+                    command,
+                    content_type,
+                    priority,
+                    topic,
+                    slot,
+                    definition: Definition::CURRENT,
+                }
             }),
         (workflow(), profile(), text(), 0.0..=1.0_f64).prop_map(
             |(workflow, profile, title, score)| {

@@ -1,18 +1,19 @@
-//! A journal that the first version with schema 2 wrote, kept for ever: every later version must
+//! A journal of every schema, as the first version with that schema wrote it: every later version must
 //! read it as what it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::channels::{States, apply_to, as_killed, request, states_of};
 use super::events::example_commits;
 use super::wire::digests;
 use crate::domain::ids::Seq;
+use crate::domain::upcast::written_in;
 use crate::journal::log::Log;
 use crate::journal::open::{drive, open, read_only, write_checkpoint};
-use crate::journal::record::{Commit, decode, encode};
+use crate::journal::record::{Commit, OLDEST_SCHEMA, SCHEMA, decode, encode};
 use crate::journal::segment::SegmentOptions;
 use crate::journal::segment::files::DiskFiles;
 use crate::journal::segment::log::SegmentLog;
@@ -26,18 +27,11 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-fn in_words(commits: &[Commit], states: &States) -> Value {
-    json!({ "commits": commits.iter().map(commit_in_words).collect::<Vec<_>>(), "channels": states })
-}
-
-fn commit_in_words(commit: &Commit) -> Value {
-    json!({
-        "channel": commit.channel,
-        "generation": commit.generation,
-        "at": commit.at,
-        "correlation": commit.correlation,
-        "events": commit.events,
-    })
+/// What a golden journal holds, and what becomes of it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Meaning {
+    commits: Vec<Commit>,
+    channels: States,
 }
 
 /// Writes the examples in one go and half of them into a checkpoint.
@@ -64,36 +58,45 @@ fn write(folder: &Path) -> States {
 }
 
 #[test]
-#[ignore = "writes the golden files of schema 2; only for as long as no version was released"]
+#[ignore = "writes the golden files of the present schema; only until a version with it is released"]
 fn write_the_golden_files() {
-    let folder = golden().join("journal-2");
+    let folder = golden().join(format!("journal-{SCHEMA}"));
     if folder.exists() {
         std::fs::remove_dir_all(&folder).unwrap();
     }
     std::fs::create_dir_all(&folder).unwrap();
     let states = write(&folder);
-    let text = serde_json::to_string_pretty(&in_words(&example_commits(), &states)).unwrap();
-    std::fs::write(golden().join("journal-2.json"), text + "\n").unwrap();
+    let meaning = Meaning { commits: example_commits(), channels: states };
+    let text = serde_json::to_string_pretty(&meaning).unwrap();
+    std::fs::write(golden().join(format!("journal-{SCHEMA}.json")), text + "\n").unwrap();
     let (events, parts) = digests();
-    std::fs::write(golden().join("schema-2.blake3"), events + "\n").unwrap();
-    std::fs::write(golden().join("parts-2.blake3"), parts + "\n").unwrap();
+    std::fs::write(golden().join(format!("schema-{SCHEMA}.blake3")), events + "\n").unwrap();
+    std::fs::write(golden().join(format!("parts-{SCHEMA}.blake3")), parts + "\n").unwrap();
 }
 
 #[test]
-fn the_golden_journal_of_schema_2_is_read_as_what_it_was() {
-    let folder = as_killed(&golden().join("journal-2"));
-    let text = std::fs::read_to_string(golden().join("journal-2.json")).unwrap();
-    let expected: Value = serde_json::from_str(&text).unwrap();
+fn the_golden_journal_of_every_schema_is_read_as_what_it_was() {
+    (OLDEST_SCHEMA..=SCHEMA).for_each(is_read_as_what_it_was);
+}
+
+fn is_read_as_what_it_was(schema: u16) {
+    let folder = as_killed(&golden().join(format!("journal-{schema}")));
+    let text = std::fs::read_to_string(golden().join(format!("journal-{schema}.json"))).unwrap();
+    let expected: Meaning = written_in(schema, || serde_json::from_str(&text)).unwrap();
     let found = verify(Arc::new(DiskFiles), folder.path()).unwrap();
-    assert!(found.ok, "{found:?}");
+    assert!(found.ok, "schema {schema}: {found:?}");
     let frames = Frames::begin(Arc::new(DiskFiles), folder.path(), Seq(0)).unwrap();
     let frames: Vec<_> = frames.map(Result::unwrap).collect();
     let commits: Vec<Commit> = frames.iter().map(|frame| decode(frame).unwrap()).collect();
     for (frame, commit) in frames.iter().zip(&commits) {
-        assert_eq!(encode(commit).unwrap(), frame.payload, "the same events, the same bytes");
+        assert_eq!(frame.schema, schema);
+        let bytes = encode(commit).unwrap();
+        let is_same = bytes == frame.payload;
+        assert!(is_same || schema < SCHEMA, "the same events, the same bytes");
     }
     let from_checkpoint = states_of(&read_only(folder.path()).unwrap());
-    assert_eq!(in_words(&commits, &from_checkpoint), expected);
+    let meaning = Meaning { commits, channels: from_checkpoint.clone() };
+    assert_eq!(meaning, expected, "schema {schema}");
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none() {
@@ -111,6 +114,6 @@ fn the_same_commits_still_make_the_same_segment() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path());
     let written = std::fs::read(folder.path().join(SEGMENT)).unwrap();
-    let kept = std::fs::read(golden().join("journal-2").join(SEGMENT)).unwrap();
+    let kept = std::fs::read(golden().join(format!("journal-{SCHEMA}")).join(SEGMENT)).unwrap();
     assert!(written == kept, "the layout of segments changed: give it a new format number");
 }

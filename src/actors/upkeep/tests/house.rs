@@ -21,7 +21,7 @@ use crate::domain::retention::RetentionRules;
 use crate::domain::retry::Policies;
 use crate::domain::stage::{DoneStage, Position, StageName};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::workflow::{ContentType, Priority, Progress, Workflow};
+use crate::domain::workflow::{ContentType, Definition, Priority, Progress, Workflow};
 use crate::journal::fold::Fold;
 use crate::journal::frame::{CODEC_BINCODE, Frame, FrameKind};
 use crate::journal::history::HistoryFolder;
@@ -231,6 +231,7 @@ pub fn workflow(number: u64, progress: Progress, artifacts: &BTreeSet<Digest>) -
         slot: None,
         approved: false,
         progress,
+        definition: Definition::CURRENT,
     }
 }
 
