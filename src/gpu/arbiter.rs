@@ -2,7 +2,7 @@
 //!
 //! A request names everything it needs at once, of a device and of the host; nobody asks while
 //! holding, so nobody waits in a circle. Read `request` (what is asked), `limits` (what there is),
-//! `outcome` (what is answered), then `queue` (the order), `schedule` (one turn), `place` and
+//! `outcome` (what is answered), then `queue` (the order), `schedule` (one turn), `outlook`, `place` and
 //! `shadow` (what may start, and when the first in line will), `promise` (deadlines), `device` and
 //! `models` (memory), `watchdog` (time) and `memory` (when it ran out).
 //!
@@ -22,6 +22,7 @@ mod limits;
 mod memory;
 mod models;
 mod outcome;
+mod outlook;
 mod place;
 mod promise;
 mod queue;

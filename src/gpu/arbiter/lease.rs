@@ -1,5 +1,7 @@
 //! A lease from its start to its end.
 
+use std::collections::btree_map::Entry;
+
 use super::Arbiter;
 use super::outcome::{Event, Grant};
 use super::queue::{OrderKey, Waiting};
@@ -93,7 +95,7 @@ impl Arbiter {
         }
         self.host_used = self.host_used.plus(&lease.request.host);
         self.leases.insert(id, lease);
-        self.expect_end(id, expected_end_ms);
+        self.note_end(id);
         id
     }
 
@@ -127,19 +129,31 @@ impl Arbiter {
         self.events.push(Event::Granted(grant));
     }
 
-    /// Notes when a lease is expected to end.
+    /// Notes that a lease is expected to end at another time than before.
     pub(super) fn expect_end(&mut self, id: LeaseId, end_ms: u64) {
         let Some(lease) = self.leases.get_mut(&id) else { return };
         let former = (lease.expected_end_ms, id);
+        if former.0 == end_ms {
+            return;
+        }
         lease.expected_end_ms = end_ms;
-        let shared = lease.memory().and_then(GpuMemory::shared);
         if let Some(book) = lease.device.and_then(|at| self.devices.get_mut(usize::from(at.0))) {
             book.ends.remove(&former);
-            book.ends.insert((end_ms, id), (shared, lease.bytes));
+        }
+        self.host_ends.remove(&former);
+        self.note_end(id);
+    }
+
+    /// Puts a lease among those that end, at the time it is expected to.
+    fn note_end(&mut self, id: LeaseId) {
+        let Some(lease) = self.leases.get(&id) else { return };
+        let place = (lease.expected_end_ms, id);
+        let shared = lease.memory().and_then(GpuMemory::shared);
+        if let Some(book) = lease.device.and_then(|at| self.devices.get_mut(usize::from(at.0))) {
+            book.ends.insert(place, (shared, lease.bytes));
         }
         if !lease.request.host.is_none() {
-            self.host_ends.remove(&former);
-            self.host_ends.insert((end_ms, id), lease.request.host);
+            self.host_ends.insert(place, lease.request.host);
         }
     }
 
@@ -187,8 +201,10 @@ impl Arbiter {
 
     fn disown(&mut self, lease: &Lease, id: LeaseId) {
         // A request that went back into the queue is owned still, and may have a newer lease.
-        if self.held.get(&lease.request.id) == Some(&id) {
-            self.held.remove(&lease.request.id);
+        if let Entry::Occupied(held) = self.held.entry(lease.request.id)
+            && *held.get() == id
+        {
+            held.remove();
             if !self.queue.contains(lease.request.id) {
                 self.owned.remove(&(lease.request.owner, lease.request.id));
             }

@@ -3,8 +3,9 @@
 
 use super::Arbiter;
 use super::device::{DeviceBook, ModelState};
+use super::outlook::held_then;
 use super::promise::Booking;
-use super::queue::{Shape, Waiting};
+use super::queue::Waiting;
 use super::request::{DeviceId, GpuMemory, GpuNeed, HostAmounts, KindId, LeaseId, RequestId};
 
 /// Room that is kept for the first in line.
@@ -96,21 +97,10 @@ impl Arbiter {
         Verdict::Blocked
     }
 
-    /// The most bytes that any device has for one more lease, idle models counted as space, and
-    /// what is free of the host.
-    pub(super) fn most_space(&self) -> (u64, HostAmounts) {
-        let with_stream = self.devices.iter().filter(|book| has_stream(book));
-        let bytes = with_stream.map(|book| book.free().saturating_add(book.idle_bytes)).max();
-        (bytes.unwrap_or(0), self.host_capacity.minus(&self.host_used))
-    }
-
-    /// Whether there is space now for a request of this shape: without it, nothing starts.
-    pub(super) fn has_space(&self, shape: &Shape, host_free: &HostAmounts) -> bool {
-        if self.leases.len() >= self.limits.max_leases || !shape.host.is_within(host_free) {
-            return false;
-        }
-        let Some(need) = &shape.gpu else { return true };
-        self.choices(need).any(|device| self.space(device, need).is_some())
+    /// Whether a device has space for `need` now, idle models counted as space: without it, nothing
+    /// starts there.
+    pub(super) fn has_space(&self, device: DeviceId, need: &GpuNeed) -> bool {
+        self.space(device, need).is_some()
     }
 
     /// What `need` takes of `device`, its own bytes and all it has to be given now, if there is so
@@ -245,8 +235,8 @@ impl Arbiter {
         host_clash || (same_device && self.crowds_out(booking, kept))
     }
 
-    fn crowds_out(&self, booking: &Booking, kept: &Reservation) -> bool {
-        let (room_ms, kept) = (kept.room_ms, &kept.booking);
+    fn crowds_out(&self, booking: &Booking, reservation: &Reservation) -> bool {
+        let (room_ms, kept) = (reservation.room_ms, &reservation.booking);
         let Some(book) = booking.device.and_then(|at| self.devices.get(usize::from(at.0))) else {
             return false;
         };
@@ -254,20 +244,9 @@ impl Arbiter {
         if loader_clash {
             return true;
         }
-        let mut kinds: Vec<KindId> = booking.kind.into_iter().chain(kept.kind).collect();
-        let mut bytes = booking.bytes.saturating_add(kept.bytes);
-        let mut streams: u64 = 2;
-        for (kind, own) in book.ends.range((room_ms, LeaseId(u64::MAX))..).map(|(_, at)| at) {
-            bytes = bytes.saturating_add(*own);
-            streams += 1;
-            kinds.extend(*kind);
-        }
-        kinds.sort_unstable();
-        kinds.dedup();
-        let weights =
-            kinds.iter().filter_map(|kind| book.resident(*kind)).map(|found| found.weights);
-        let total = weights.fold(bytes, u64::saturating_add);
-        total > book.budget() || streams > u64::from(book.spec.streams)
+        let (bytes, streams) = held_then(book, reservation, [booking.kind, kept.kind]);
+        bytes.saturating_add(booking.bytes) > book.budget()
+            || streams >= u64::from(book.spec.streams)
     }
 
     /// What of the host is expected to be held still at `at_ms`.
@@ -277,6 +256,6 @@ impl Arbiter {
     }
 }
 
-fn has_stream(book: &DeviceBook) -> bool {
+pub(super) fn has_stream(book: &DeviceBook) -> bool {
     u32::try_from(book.ends.len()).is_ok_and(|count| count < book.spec.streams)
 }

@@ -67,6 +67,17 @@ pub(super) struct Shape {
     has_deadline: bool,
 }
 
+impl Shape {
+    /// A request of this shape is held for at least as long.
+    pub(super) fn least_hold_ms(&self) -> u64 {
+        match self.hold_class {
+            // Also those that are held for no time.
+            0 => 0,
+            class => (1 << (class / 2)) | u64::from(class % 2) << (class / 2) >> 1,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Class {
     shape: Shape,
@@ -97,7 +108,8 @@ pub(super) struct Cursor(OrderKey, ClassId);
 /// The queue.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
-    by_id: BTreeMap<RequestId, Waiting>,
+    /// Boxed, for a tree moves its values about.
+    by_id: BTreeMap<RequestId, Box<Waiting>>,
     classes: Vec<Class>,
     free_classes: Vec<ClassId>,
     class_of: BTreeMap<Shape, ClassId>,
@@ -123,7 +135,7 @@ impl Queue {
     }
 
     pub(super) fn get(&self, id: RequestId) -> Option<&Waiting> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn waiting_for(&self, pool: Pool) -> usize {
@@ -156,13 +168,13 @@ impl Queue {
             load_failures: entry.load_failures,
             class,
         };
-        self.by_id.insert(request.id, waiting);
+        self.by_id.insert(request.id, Box::new(waiting));
         is_first
     }
 
     /// Takes a request out.
     pub(super) fn remove(&mut self, id: RequestId) -> Option<Waiting> {
-        let waiting = self.by_id.remove(&id)?;
+        let waiting = *self.by_id.remove(&id)?;
         let class = waiting.class;
         let members = &mut self.classes[class.0].members;
         let was_first = members.first_key_value().is_some_and(|(first, _)| *first == waiting.key);

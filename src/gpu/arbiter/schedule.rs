@@ -5,8 +5,9 @@ use super::Arbiter;
 use super::device::{DeviceBook, ModelState, Pending};
 use super::limits::Discipline;
 use super::outcome::Event;
+use super::outlook::Outlook;
 use super::place::{Placement, Reservation, Verdict};
-use super::queue::{Cursor, Shape, Waiting};
+use super::queue::{Shape, Waiting};
 use super::request::{DeviceId, GpuMemory, GpuNeed, HostAmounts, KindId, RequestId};
 use super::watchdog::Alarm;
 
@@ -27,32 +28,21 @@ impl Arbiter {
             self.consider(id, true);
         }
         let mut cursor = None;
-        while let Some((at, id)) = self.next_to_consider(cursor) {
+        let mut outlook = self.outlook();
+        let worth = |books: &Self, outlook: &Outlook, cursor| {
+            books.queue.next_class(cursor, |shape| books.is_worth_a_look(outlook, shape))
+        };
+        while let Some((at, id)) = worth(self, &outlook, cursor) {
             cursor = Some(at);
+            let kept = self.reservations.len();
             let started = self.consider(id, false);
             if !started && self.limits.discipline == Discipline::Fifo {
                 break;
             }
+            if started || self.reservations.len() > kept {
+                outlook = self.outlook();
+            }
         }
-    }
-
-    /// The next in order of whom something may come: there may be space for it, or room can be kept
-    /// for it. The many others cost no more than a comparison.
-    fn next_to_consider(&self, cursor: Option<Cursor>) -> Option<(Cursor, RequestId)> {
-        let reserves = match self.limits.discipline {
-            Discipline::Fifo => return self.queue.next_class(cursor, |_| true),
-            Discipline::Skip => false,
-            Discipline::Reserve => true,
-        };
-        let (most_bytes, host_free) = self.most_space();
-        let devices_kept = (0..).zip(&self.devices).all(|(index, _)| {
-            self.reservations.iter().any(|kept| kept.booking.device == Some(DeviceId(index)))
-        });
-        self.queue.next_class(cursor, |shape| {
-            let own_bytes = shape.gpu.map_or(0, |need| need.memory.own_bytes());
-            (own_bytes <= most_bytes && self.has_space(shape, &host_free))
-                || (reserves && !(shape.gpu.is_some() && devices_kept) && self.can_reserve(shape))
-        })
     }
 
     /// Starts a waiting request if it may start; else reserves room for it if it is the first that
@@ -214,7 +204,7 @@ impl Arbiter {
     }
 
     /// Whether room can be kept for a request of this shape.
-    fn can_reserve(&self, shape: &Shape) -> bool {
+    pub(super) fn can_reserve(&self, shape: &Shape) -> bool {
         match &shape.gpu {
             None => !self.is_kept(None, &shape.host),
             Some(need) => self.unkept(need, &shape.host).next().is_some(),
