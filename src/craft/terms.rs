@@ -1,5 +1,8 @@
 //! The words of a text that say what it is about.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// Words that say nothing about the subject.
 const STOP_WORDS: &str = " a about above after again against ago all almost along already also \
     although always am among an and another any are around as at away back be became because \
@@ -19,7 +22,9 @@ const STOP_WORDS: &str = " a about above after again against ago all almost alon
 /// Is it a word that says nothing about the subject? `word` is lower case.
 #[must_use]
 pub fn is_stop_word(word: &str) -> bool {
-    word.len() < 2 || STOP_WORDS.contains(&format!(" {word} "))
+    static WORDS: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| STOP_WORDS.split_whitespace().collect());
+    word.len() < 2 || WORDS.contains(word)
 }
 
 /// The subject words of `text` in order, in lower case and without their endings. A short number
