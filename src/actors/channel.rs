@@ -98,6 +98,8 @@ pub struct ChannelLife {
     pub(super) stages: BTreeMap<StageName, LazyChild<StageMsg>>,
     /// What the stages were given.
     pub(super) dispatched: BTreeMap<WorkflowId, Dispatched>,
+    /// Stages whose actor backs off; they are looked at when that is over.
+    pub(super) resting: BTreeSet<StageName>,
     /// What was offered to the stages and is to be accepted in time.
     pub(super) offers: Offers,
     /// When workflows must be looked at again.
@@ -298,6 +300,7 @@ impl Actor for ChannelActor {
             in_flight: VecDeque::new(),
             stages: BTreeMap::new(),
             dispatched: BTreeMap::new(),
+            resting: BTreeSet::new(),
             offers: Offers::default(),
             wakes: BTreeMap::new(),
             alarm: None,

@@ -47,6 +47,17 @@ enum Stand {
     Over,
 }
 
+/// What became of the giving of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Giving {
+    /// Its stage has it.
+    Given,
+    /// Its stage backs off, and gets it when it is back.
+    StageRests,
+    /// The committed state does not ask for it any more.
+    NotWanted,
+}
+
 /// A job that a life of a stage's actor is to accept.
 #[derive(Debug, Clone, Copy)]
 struct Offer {
@@ -77,7 +88,6 @@ impl ChannelActor {
         workflows: BTreeSet<WorkflowId>,
     ) -> Result<(), ActorProcessingErr> {
         let channel = self.parts.tools.profile.id;
-        let turns = self.stages_in_turn(life);
         for id in workflows {
             let (effect, finished) = self.parts.fold.read(channel, |state| {
                 let workflow = state.workflows.get(&id);
@@ -103,16 +113,16 @@ impl ChannelActor {
                 self.clear_workbenches(id);
             }
         }
-        for stage in turns {
-            self.give_next(life, stage).await?;
+        for stage in StageName::ALL {
+            if self.takes_turns(stage) && !life.resting.contains(&stage) {
+                self.give_next(life, stage).await?;
+            }
         }
         Ok(())
     }
 
-    /// The stages whose jobs take turns and of which one is in somebody's hands.
-    fn stages_in_turn(&self, life: &ChannelLife) -> Vec<StageName> {
-        let turns = self.parts.works.iter().filter(|(_, work)| work.takes_turns());
-        turns.map(|(stage, _)| *stage).filter(|stage| is_anyones_turn(life, *stage)).collect()
+    fn takes_turns(&self, stage: StageName) -> bool {
+        self.parts.works.get(&stage).is_some_and(|work| work.takes_turns())
     }
 
     /// Gives the stage the most urgent of the jobs that wait for their turn, if the turn before is
@@ -122,21 +132,26 @@ impl ChannelActor {
         life: &mut ChannelLife,
         stage: StageName,
     ) -> Result<(), ActorProcessingErr> {
-        if is_anyones_turn(life, stage) {
-            return Ok(());
-        }
-        let next = self.parts.fold.read(self.parts.tools.profile.id, |state| {
-            let waiting = life.dispatched.values().filter(|given| given.waits_at(stage));
-            let ranked = waiting.filter_map(|given| {
-                let workflow = state.workflows.get(&given.ticket.workflow)?;
-                Some((Reverse(workflow.priority), workflow.created_at, given.ticket))
+        let mut vain = BTreeSet::new();
+        while !is_anyones_turn(life, stage) {
+            let next = self.parts.fold.read(self.parts.tools.profile.id, |state| {
+                let waiting = life.dispatched.values().filter(|given| given.waits_at(stage));
+                let ranked = waiting.filter_map(|given| {
+                    let workflow = state.workflows.get(&given.ticket.workflow)?;
+                    Some((Reverse(workflow.priority), workflow.created_at, given.ticket))
+                });
+                let ranked = ranked.filter(|(_, _, ticket)| !vain.contains(&ticket.workflow));
+                ranked.min_by_key(|(priority, at, ticket)| (*priority, *at, ticket.workflow))
             });
-            ranked.min_by_key(|(priority, at, ticket)| (*priority, *at, ticket.workflow))
-        });
-        match next {
-            Some((_, _, ticket)) => self.give(life, ticket).await,
-            None => Ok(()),
+            let Some((_, _, ticket)) = next else { break };
+            // Its end may be committed and not looked at yet; then it is another's turn.
+            if self.give(life, ticket).await? == Giving::NotWanted {
+                vain.insert(ticket.workflow);
+            } else {
+                break;
+            }
         }
+        Ok(())
     }
 
     /// A finished workflow needs its half-made files no more.
@@ -163,19 +178,23 @@ impl ChannelActor {
         stop_running(life, ticket.workflow);
         let dispatched = Dispatched { ticket, stand: Stand::Offered, given_to: None };
         life.dispatched.insert(ticket.workflow, dispatched);
-        self.give(life, ticket).await
+        if !self.takes_turns(ticket.stage) {
+            self.give(life, ticket).await?;
+        }
+        Ok(())
     }
 
     /// Casts the job of `ticket` to its stage, and looks later whether it was accepted.
-    async fn give(&self, life: &mut ChannelLife, ticket: Ticket) -> Result<(), ActorProcessingErr> {
-        let takes_turns =
-            self.parts.works.get(&ticket.stage).is_some_and(|work| work.takes_turns());
-        if takes_turns && is_anothers_turn(life, ticket) {
-            return Ok(());
-        }
+    async fn give(
+        &self,
+        life: &mut ChannelLife,
+        ticket: Ticket,
+    ) -> Result<Giving, ActorProcessingErr> {
         failpoint::pass(failpoint::BEFORE_EFFECT);
-        let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else { return Ok(()) };
-        let Some(job) = self.job(ticket) else { return Ok(()) };
+        let Some(mailbox) = self.ensure_stage(life, ticket.stage).await? else {
+            return Ok(Giving::StageRests);
+        };
+        let Some(job) = self.job(ticket) else { return Ok(Giving::NotWanted) };
         let trace = Trace { correlation: 0, workflow: Some(ticket.workflow) };
         let given_to = mailbox.incarnation();
         if let Some(given) = life.dispatched.get_mut(&ticket.workflow) {
@@ -186,7 +205,7 @@ impl ChannelActor {
         let due = Instant::now() + ACCEPT_LIMIT;
         life.offers.waiting.push_back(Offer { ticket, given_to, due });
         watch_offers(life);
-        Ok(())
+        Ok(Giving::Given)
     }
 
     fn job(&self, ticket: Ticket) -> Option<StageJob> {
@@ -307,8 +326,9 @@ impl ChannelActor {
         });
         let Some((stage, end)) = noted else { return Ok(()) };
         let Ended::Failed(not_ready) = end else {
-            // It was passivated; a job may have crossed with that.
-            if life.dispatched.values().any(|given| given.waits_at(stage)) {
+            // It was passivated; a job may have crossed with that, and is in nobody's hands then.
+            let crossed = life.dispatched.values_mut().filter(|given| given.waits_at(stage));
+            if crossed.map(|given| given.given_to = None).count() > 0 {
                 wake_later(life, Duration::ZERO, ChannelMsg::Respawn(stage));
             }
             return Ok(());
@@ -327,6 +347,10 @@ impl ChannelActor {
         life: &mut ChannelLife,
         stage: StageName,
     ) -> Result<(), ActorProcessingErr> {
+        life.resting.remove(&stage);
+        if self.takes_turns(stage) {
+            return self.give_next(life, stage).await;
+        }
         let waiting: Vec<Ticket> = life
             .dispatched
             .values()
@@ -389,12 +413,6 @@ fn is_anyones_turn(life: &ChannelLife, stage: StageName) -> bool {
     given.any(|given| given.ticket.stage == stage && given.given_to.is_some())
 }
 
-/// Whether that is so for another than the job of `ticket`.
-fn is_anothers_turn(life: &ChannelLife, ticket: Ticket) -> bool {
-    let mut others = life.dispatched.iter().filter(|(id, _)| **id != ticket.workflow);
-    others.any(|(_, given)| given.ticket.stage == ticket.stage && given.given_to.is_some())
-}
-
 fn outcome(
     ticket: Ticket,
     result: Result<crate::domain::command::StageSuccess, Failure>,
@@ -445,7 +463,7 @@ fn stop_running(life: &mut ChannelLife, workflow: WorkflowId) {
 /// Looks at a stage again when its back-off is over. One that failed too often is the failure of
 /// its channel.
 fn come_back_later(
-    life: &ChannelLife,
+    life: &mut ChannelLife,
     stage: StageName,
     not_ready: &NotReady,
 ) -> Result<(), ActorProcessingErr> {
@@ -453,6 +471,7 @@ fn come_back_later(
         NotReady::NotBefore { at_ms, .. } => {
             let wait = Duration::from_millis(at_ms.saturating_sub(life.lived_ms()));
             wake_later(life, wait, ChannelMsg::Respawn(stage));
+            life.resting.insert(stage);
             Ok(())
         }
         NotReady::Parked { .. } => Err(format!("the {stage} stage: {not_ready}").into()),

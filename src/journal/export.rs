@@ -1,7 +1,7 @@
 //! The journal as text, one JSON value a line, for other programs and for another place; and back.
 //!
 //! ```text
-//! {"journal":{"format":1,"schema":2,"program":"0.1.0","base":B,"fingerprint":"…"}}
+//! {"journal":{"format":1,"schema":3,"program":"0.1.0","base":B,"fingerprint":"…"}}
 //! {"part":…}      the state after event B, piece by piece; none when B is 0
 //! {"frame":{"first_seq":N,"kind":"events","commit":{…}}}      all that are kept, in order
 //! {"end":{"frames":N,"last_seq":L}}
@@ -9,7 +9,8 @@
 //! B is 0 where the journal still reaches back to its beginning, else its newest checkpoint, and the
 //! frames begin at or before it.
 //!
-//! Architecture invariant: what is imported is the same history, to the bit: a text that was cut off
+//! Architecture invariant: what is imported is the same history, to the bit where it was
+//! written in the present schema and event by event where in an older one: a text that was cut off
 //! or changed so that it is not one is refused with its line.
 
 use std::io::{self, BufRead, Write};

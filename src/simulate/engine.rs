@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use asking::Asking;
 pub use report::{ChannelReport, EngineReport};
 
-use super::rng::Rng;
 use super::tree::deeds::{Deed, Plan};
 use super::tree::live_once;
 use super::tree::node::SimNode;
@@ -32,8 +31,11 @@ use crate::domain::retry::Policies;
 use crate::domain::stage::StageName;
 use crate::domain::ticket::Ticket;
 
-/// Whoever had no answer looks again after this.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often is looked, in milliseconds, and how often while somebody waits for an answer.
+const LOOK_MS: u64 = 60_000;
+const LOOK_AGAIN_MS: u64 = 1_000;
+/// Longer than anything waits by itself; after that something has been forgotten (D5).
+const PATIENCE_MS: u64 = 30 * 24 * 3_600_000;
 /// A node that died is back after so many milliseconds.
 const BACK_AFTER_MS: (u64, u64) = (200, 5_000);
 
@@ -58,18 +60,18 @@ pub fn simulate(scenario: &EngineScenario) -> Result<EngineReport, EngineFailure
 }
 
 fn universe_of(scenario: &EngineScenario) -> Arc<Universe> {
-    let most = scenario.channels.iter().map(|channel| channel.videos).max().unwrap_or(0);
-    let EngineScenario { seed, work, failures_permille, .. } = *scenario;
+    // Each video has a story of its own, also where some were tried in vain.
+    let stories = scenario.channels.iter().map(|channel| channel.videos.saturating_mul(2));
+    let EngineScenario { seed, work, failures_ppm, .. } = *scenario;
     Universe::of(Setting {
         seed,
         rules: vec![ChannelRules::default(); scenario.channels.len()],
         policies: Policies::default(),
         origin: WALL_ORIGIN,
-        plan: Arc::new(Steady { seed, work, failures_permille }),
+        plan: Arc::new(Steady { seed, work, failures_ppm }),
         around: Surroundings {
             slots: (scenario.render_slots, scenario.light_slots),
-            // Each video has a story of its own, also where some were tried in vain.
-            stories: most.saturating_mul(2),
+            stories: stories.collect(),
             platform_ms: 1,
         },
         logged: false,
@@ -80,7 +82,7 @@ fn universe_of(scenario: &EngineScenario) -> Arc<Universe> {
 struct Steady {
     seed: u64,
     work: [Span; StageName::ALL.len()],
-    failures_permille: u64,
+    failures_ppm: u64,
 }
 
 impl Plan for Steady {
@@ -90,7 +92,7 @@ impl Plan for Steady {
         let span = spans.into_iter().find(|(stage, _)| **stage == ticket.stage);
         let lasts_ms =
             span.map_or(0, |(_, Span(low, high))| rng.between(millis(*low), millis(*high)));
-        match rng.chance(self.failures_permille) {
+        match rng.below(1_000_000) < self.failures_ppm {
             true => Deed::Fail(lasts_ms, Failure::transient("simulated_failure", "simulated")),
             false => Deed::Work(lasts_ms),
         }
@@ -108,30 +110,20 @@ fn run(scenario: &EngineScenario, universe: &Arc<Universe>) -> Result<EngineRepo
     let mut asking = Asking::of(scenario);
     let mut rng = rng_about(scenario.seed, "crashes");
     let mut restarts = 0;
-    let mut gap_ms = 0;
     loop {
         let dies_ms = scenario.crash_every.map(|every| {
             let every_ms = millis(every);
-            universe.time.now_ms()
-                + gap_ms
-                + rng.between(every_ms / 2, every_ms.saturating_mul(3) / 2)
+            universe.time.now_ms() + rng.between(every_ms / 2, every_ms.saturating_mul(3) / 2)
         });
-        gap_ms = rng.between(BACK_AFTER_MS.0, BACK_AFTER_MS.1);
+        let gap_ms = rng.between(BACK_AFTER_MS.0, BACK_AFTER_MS.1);
         if live_once(universe, gap_ms, live(universe, &mut asking, restarts, dies_ms))?
             == End::Finished
         {
             return report::of(scenario, universe, &asking, restarts);
         }
         restarts += 1;
-        lose_some_of_the_tail(universe, &mut rng);
+        universe.disk.crash(0);
     }
-}
-
-/// What the journal had not synced may be there after a crash, or may not.
-fn lose_some_of_the_tail(universe: &Universe, rng: &mut Rng) {
-    let tail = universe.disk.frames().len().saturating_sub(universe.disk.synced_frames());
-    let drawn = rng.below(u64::try_from(tail).unwrap_or(0) + 1);
-    universe.disk.crash(usize::try_from(drawn).unwrap_or(0));
 }
 
 /// One life of the node, until it dies or all is done.
@@ -144,13 +136,14 @@ async fn live(
     let node = SimNode::start(universe, life).await?;
     asking.begin_life();
     let mut applied = node.fold.watch_applied();
+    let mut moved_ms = universe.time.now_ms();
     loop {
         universe.check()?;
         node.read_feed()?;
-        asking.hear();
         let now_ms = universe.time.now_ms();
+        asking.hear(now_ms);
         asking.ask(&node, now_ms)?;
-        if asking.is_over(universe, &node) {
+        if asking.is_over(universe, &node)? {
             node.stop().await;
             universe.check()?;
             return Ok(End::Finished);
@@ -158,22 +151,23 @@ async fn live(
         if dies_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             return Ok(End::Crash);
         }
-        let wait_ms = asking
-            .next_ms()
-            .into_iter()
-            .chain(dies_ms)
-            .min()
-            .map(|at_ms| at_ms - now_ms.min(at_ms));
-        let wait = wait_ms.map_or(LOOK_AGAIN, Duration::from_millis);
-        let wait = if asking.has_no_answer() { wait.min(LOOK_AGAIN) } else { wait };
+        let next_ms = asking.next_ms();
+        if next_ms.is_none() && now_ms > moved_ms + PATIENCE_MS {
+            let found = format!("nothing has happened since {moved_ms} ms, and not all is done");
+            return Err(Violation { invariant: "D5", found });
+        }
+        let soonest_ms = next_ms.into_iter().chain(dies_ms).min();
+        let wait_ms = soonest_ms.map_or(LOOK_MS, |at_ms| at_ms.saturating_sub(now_ms));
+        let wait_ms = if asking.has_no_answer() { wait_ms.min(LOOK_AGAIN_MS) } else { wait_ms };
+        let until = Instant::now() + Duration::from_millis(wait_ms);
         tokio::select! {
             biased;
             ended = node.tree.ended() => {
                 let found = format!("the tree ended: {:?}", ended.err());
                 return Err(Violation { invariant: "S1", found });
             }
-            _ = applied.changed() => {}
-            () = tokio::time::sleep_until(Instant::now() + wait) => {}
+            _ = applied.changed() => moved_ms = universe.time.now_ms(),
+            () = tokio::time::sleep_until(until) => {}
         }
     }
 }

@@ -378,6 +378,25 @@ fn twenty_videos_asked_for_at_once_choose_their_topics_in_turn() {
 }
 
 #[test]
+fn a_turn_that_is_cancelled_together_with_the_next_goes_to_the_one_after() {
+    play(1, all_well, async |stage| {
+        let mut videos = Vec::new();
+        for name in ["first", "second", "third"] {
+            videos.push(stage.start(0, name).await);
+        }
+        stage.until_at_work(0, videos[0], StageName::Trend).await;
+        // Both are committed before anybody looks at what follows from the first.
+        for workflow in [videos[0], videos[1]] {
+            let command = Command::Cancel { workflow, cause: "cancelled".to_owned() };
+            let message = ChannelMsg::Command { command, id: None, note: None, reply: None };
+            stage.channel(0).handle.cast(Trace::default(), message).expect("it runs");
+        }
+        let took = stage.until_completed(0, videos[2]).await;
+        assert!(took < Duration::from_secs(600), "it took {took:?}");
+    });
+}
+
+#[test]
 fn a_journal_that_fails_stops_the_node() {
     hush_simulated_panics();
     let universe = Universe::new(7, 1, Arc::new(all_well), false);

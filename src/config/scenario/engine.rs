@@ -13,6 +13,10 @@ use crate::domain::workflow::Priority;
 
 /// No channel asks for more.
 const MOST_VIDEOS: u32 = 500;
+/// There are no more channels.
+const MOST_CHANNELS: usize = 1_000;
+/// The node dies at most so often before the last video is asked for.
+const MOST_LIVES: u128 = 10_000;
 
 /// How long something takes: any time from the first to the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +48,8 @@ pub struct EngineScenario {
     pub light_slots: u32,
     /// How long each stage works, in their order.
     pub work: [Span; StageName::ALL.len()],
-    /// The share of attempts that fail and are tried again, in thousandths.
-    pub failures_permille: u64,
+    /// Of a million attempts so many fail and are tried again.
+    pub failures_ppm: u64,
     /// How often the node dies and comes back, on average; none: never.
     pub crash_every: Option<Duration>,
     /// The channels, at least one.
@@ -74,17 +78,37 @@ impl EngineScenario {
             let remedy = "add a [[channel]] with a name and how many videos it wants".to_owned();
             root.note(ProblemKind::MissingKey, "channel", "nobody asks for a video", Some(remedy));
         }
+        if sections.len() > MOST_CHANNELS {
+            let message = format!("at most {MOST_CHANNELS} channels are simulated");
+            root.note(ProblemKind::BadValue, "channel", message, None);
+        }
         let channels = named(sections, read_channel);
+        check_lives(&root, crash_every, &channels);
         root.finish();
         Self {
             seed,
             render_slots: render.unwrap_or(1),
             light_slots: light.unwrap_or(2),
             work: spans,
-            failures_permille: failures.map_or(0, |share| (share * 1_000.0).round() as u64),
+            failures_ppm: failures.map_or(0, |share| (share * 1e6).ceil() as u64),
             crash_every,
             channels,
         }
+    }
+}
+
+/// A node that dies every minute for ten years is a mistake.
+fn check_lives(root: &Section<'_>, crash_every: Option<Duration>, channels: &[EngineChannel]) {
+    let asks = channels.iter().map(|channel| {
+        channel.from.saturating_add(channel.every.saturating_mul(channel.videos.saturating_sub(1)))
+    });
+    let (Some(every), Some(last)) = (crash_every, asks.max()) else { return };
+    let lives = last.as_millis() / every.as_millis().max(1);
+    if lives > MOST_LIVES {
+        let message =
+            format!("the node would die {lives} times before the last video is asked for");
+        let remedy = format!("at most {MOST_LIVES}: let it die less often, or ask sooner");
+        root.note(ProblemKind::Conflict, "work.crash_every", message, Some(remedy));
     }
 }
 

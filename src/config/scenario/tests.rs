@@ -163,7 +163,7 @@ name = "b"
     assert_eq!(scenario.work[1], Span(seconds(20), seconds(40)));
     assert_eq!(scenario.work[3], Span(Duration::ZERO, Duration::ZERO));
     assert_eq!(scenario.work[4], Span(seconds(5), seconds(5)));
-    assert_eq!((scenario.failures_permille, scenario.crash_every), (250, Some(seconds(7_200))));
+    assert_eq!((scenario.failures_ppm, scenario.crash_every), (250_000, Some(seconds(7_200))));
     let [a, b] = scenario.channels.as_slice() else { panic!("{scenario:?}") };
     assert_eq!((a.videos, a.from, a.every, a.priority.get()), (3, seconds(60), seconds(28_800), 9));
     assert_eq!(

@@ -181,6 +181,30 @@ fn a_file_under_another_name_or_of_another_schema_is_not_believed() {
 }
 
 #[test]
+fn a_file_of_schema_2_is_read_with_the_first_definition() {
+    let (_folder, history) = real();
+    let wanted = workflows(2);
+    let mut bytes = header(2, CHANNEL, month(), 2);
+    let mut ordered: Vec<&Workflow> = wanted.iter().collect();
+    ordered.sort_by_key(|workflow| (workflow.finished_at(), workflow.id));
+    for workflow in &ordered {
+        let mut content = crate::journal::codec::encode(*workflow).unwrap();
+        // The definition is the last that was added, and a byte.
+        assert_eq!(content.pop(), Some(1));
+        bytes.extend_from_slice(&u32::try_from(content.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(&content);
+    }
+    let digest = Digest::of(&bytes);
+    bytes.extend_from_slice(&digest.0);
+    let file = HistoryFile { digest, workflows: 2, bytes: bytes.len() as u64 };
+    let path = history.path(CHANNEL, month(), &file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, &bytes).unwrap();
+    let read = history.read(CHANNEL, month(), &file).unwrap();
+    assert_eq!(read.iter().collect::<Vec<_>>(), ordered);
+}
+
+#[test]
 fn a_full_disk_leaves_what_was_sealed_before_and_nothing_half_made() {
     let folder = tempfile::tempdir().unwrap();
     let files = FaultyFiles::default();

@@ -6,9 +6,9 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::millis;
-use crate::actors::messages::{ChannelMsg, CommandReply};
+use crate::actors::messages::{ChannelMsg, CommandError, CommandReply};
 use crate::config::scenario::EngineScenario;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, Rejection};
 use crate::domain::ids::{CommandId, WorkflowId};
 use crate::domain::invariants::Violation;
 use crate::domain::stage::StageState;
@@ -17,6 +17,8 @@ use crate::simulate::tree::node::SimNode;
 use crate::simulate::tree::universe::Universe;
 use crate::supervision::envelope::{Reply, Trace};
 
+/// No more questions are open at once: a burst is a queue of askers, not a flood of frames.
+const MOST_OPEN: usize = 200;
 /// Who was not answered asks again after so many milliseconds.
 const AGAIN_MS: u64 = 1_000;
 
@@ -71,9 +73,10 @@ impl Asking {
         }
     }
 
-    /// When something is to be asked next.
+    /// When something is to be asked next; never while too many questions are open.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        self.to_ask.front().map(|(at_ms, _)| *at_ms)
+        let next = self.to_ask.front().map(|(at_ms, _)| *at_ms);
+        next.filter(|_| self.unanswered.len() < MOST_OPEN)
     }
 
     pub(super) fn has_no_answer(&self) -> bool {
@@ -112,30 +115,41 @@ impl Asking {
         self.to_ask.insert(place, (at_ms, ask));
     }
 
-    /// Takes in the answers that have come. A refusal means that it was started before: by a command
-    /// whose answer was lost.
-    pub(super) fn hear(&mut self) {
-        let mut waiting = Vec::new();
-        for (ask, mut answer) in self.unanswered.drain(..) {
+    /// Takes in the answers that have come. Who was not told yes asks again, unless it was started
+    /// before: by a command whose answer was lost.
+    pub(super) fn hear(&mut self, now_ms: u64) {
+        for (ask, mut answer) in std::mem::take(&mut self.unanswered) {
             match answer.try_recv() {
-                Ok(_) => self.answered.push(ask),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => waiting.push((ask, answer)),
+                Ok(Ok(_) | Err(CommandError::Rejected(Rejection::AlreadyStarted(_)))) => {
+                    self.answered.push(ask);
+                }
+                Err(TryRecvError::Empty) => self.unanswered.push((ask, answer)),
+                Ok(Err(_)) | Err(TryRecvError::Closed) => self.later(ask, now_ms),
             }
         }
-        self.unanswered = waiting;
     }
 
     /// Whether everything was asked for, answered, and has come to its end or needs a person.
-    pub(super) fn is_over(&mut self, universe: &Universe, node: &SimNode) -> bool {
+    ///
+    /// # Errors
+    /// [`Violation`] when something that was answered is not there.
+    pub(super) fn is_over(
+        &mut self,
+        universe: &Universe,
+        node: &SimNode,
+    ) -> Result<bool, Violation> {
         while let Some(ask) = self.answered.get(self.over) {
             let channel = node.channels.get(ask.channel).map(|channel| channel.id);
-            let ended = channel.and_then(|id| universe.workflow(id, ask.workflow(), needs_nothing));
-            if !ended.unwrap_or(false) {
-                return false;
+            match channel.and_then(|id| universe.workflow(id, ask.workflow(), needs_nothing)) {
+                Some(true) => self.over += 1,
+                Some(false) => return Ok(false),
+                None => {
+                    let found = format!("{} was answered and lost", ask.workflow());
+                    return Err(Violation { invariant: "D1", found });
+                }
             }
-            self.over += 1;
         }
-        self.to_ask.is_empty() && self.unanswered.is_empty()
+        Ok(self.to_ask.is_empty() && self.unanswered.is_empty())
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::asking::{Ask, Asking};
 use crate::config::scenario::EngineScenario;
+use crate::domain::failure::{Failure, FailureClass};
 use crate::domain::ids::ChannelId;
 use crate::domain::invariants::Violation;
 use crate::domain::workflow::Ending;
@@ -38,7 +39,7 @@ pub struct EngineReport {
     pub makespan_s: f64,
     /// Events that were committed; the promises were checked after each.
     pub events: u64,
-    /// Attempts that failed and were tried again.
+    /// Attempts that failed by themselves, not by a death of the node.
     pub failed_attempts: usize,
     /// How often the node died and came back.
     pub restarts: u64,
@@ -80,11 +81,14 @@ pub(super) fn of(
         channels.insert(wish.name.clone(), report);
     }
     let (trace_hash, events) = universe.history();
+    let failures = universe.failures();
+    let by_itself = |failure: &Failure| failure.class != FailureClass::Interrupted;
+    let failed = failures.iter().filter(|(_, failure)| by_itself(failure));
     Ok(EngineReport {
         channels,
         makespan_s: seconds(last_ms),
         events,
-        failed_attempts: universe.failures().len(),
+        failed_attempts: failed.count(),
         restarts,
         trace_hash: trace_hash.to_string(),
     })

@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::AbortHandle;
 
 use super::deeds::{Gate, simulated_panic};
-use super::outside::{Camera, Painter, Speaker, Stories, Writer};
+use super::outside::{Camera, Painter, STORIES, Speaker, Stories, Writer};
 use super::platform::SimPlatform;
 use super::universe::{Universe, VirtualTime, locked, rng_about};
 use crate::actors::admission::Admission;
@@ -320,14 +320,12 @@ fn works(
     faces: &Arc<crate::craft::typeset::Faces>,
 ) -> BTreeMap<StageName, Arc<dyn StageWork>> {
     let store = &universe.store;
+    let stories = universe.around.stories.get(index).copied().unwrap_or(STORIES);
     let settings = VideoSettings { width: 320, height: 180, fps: 10, threads: 1 };
     let camera = Arc::new(Camera(Arc::clone(store)));
     let platform = Arc::new(SimPlatform { universe: Arc::clone(universe) });
     let real: [Arc<dyn StageWork>; 5] = [
-        Arc::new(TrendScout::new(
-            Arc::new(Stories::new(index, universe.around.stories)),
-            Arc::new(HashedEmbedder),
-        )),
+        Arc::new(TrendScout::new(Arc::new(Stories::new(index, stories)), Arc::new(HashedEmbedder))),
         Arc::new(Scriptwriter::new(Arc::new(Writer))),
         Arc::new(Narrator::new(Arc::new(Speaker(Arc::clone(store))))),
         Arc::new(Renderer::new(Arc::new(Painter), camera, Arc::clone(faces), settings)),

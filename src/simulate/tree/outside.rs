@@ -22,6 +22,8 @@ use crate::ports::video::{RenderOrder, RenderSummary, Rendered, VideoRenderer};
 use crate::ports::voice::{Spoken, Voice};
 use crate::simulate::rng::Rng;
 
+/// Stories of a channel: enough that no seed uses them up.
+pub(super) const STORIES: u32 = 48;
 /// Words of a story's text.
 const WORDS: usize = 24;
 /// When all stories are new.

@@ -97,12 +97,12 @@ impl VirtualTime {
 }
 
 /// What a node has around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
     /// Slots of the host for rendering and for light work.
     pub slots: (u32, u32),
-    /// How many stories each channel's source has.
-    pub stories: u32,
+    /// How many stories the sources of the channels have; 48 where it is not said.
+    pub stories: Vec<u32>,
     /// The longest that the platform takes to take a video in, and again to answer, in milliseconds.
     pub platform_ms: u64,
 }
@@ -110,7 +110,7 @@ pub struct Surroundings {
 impl Default for Surroundings {
     /// Scarce slots, stories enough for every seed, and a slow platform.
     fn default() -> Self {
-        Self { slots: (1, 2), stories: 48, platform_ms: 20_000 }
+        Self { slots: (1, 2), stories: Vec::new(), platform_ms: 20_000 }
     }
 }
 
