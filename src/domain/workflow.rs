@@ -94,12 +94,6 @@ impl Definition {
     pub const FIRST: Self = Self(1);
     /// The one that workflows are started with.
     pub const CURRENT: Self = Self::FIRST;
-
-    /// Its number, from 1.
-    #[must_use]
-    pub fn number(self) -> u16 {
-        self.0
-    }
 }
 
 impl<'de> Deserialize<'de> for Definition {

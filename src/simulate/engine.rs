@@ -88,8 +88,8 @@ struct Steady {
 impl Plan for Steady {
     fn deed(&self, _channel: &ChannelName, ticket: &Ticket) -> Deed {
         let mut rng = rng_about(self.seed, &format!("{ticket:?}"));
-        let spans = StageName::ALL.iter().zip(&self.work);
-        let span = spans.into_iter().find(|(stage, _)| **stage == ticket.stage);
+        let mut spans = StageName::ALL.iter().zip(&self.work);
+        let span = spans.find(|(stage, _)| **stage == ticket.stage);
         let lasts_ms =
             span.map_or(0, |(_, Span(low, high))| rng.between(millis(*low), millis(*high)));
         match rng.below(1_000_000) < self.failures_ppm {
