@@ -144,12 +144,24 @@ async fn running() -> (Broker, Tree) {
     (broker, tree)
 }
 
-/// Asks at an even pace, and tells how long each grant took.
-async fn client(broker: Broker, number: u64, until: Instant) -> Vec<Duration> {
+/// When the clients ask within a turn of [`PACE`].
+#[derive(Debug, Clone, Copy)]
+enum Offered {
+    /// One after the other, evenly.
+    Evenly,
+    /// All in the same millisecond.
+    AtOnce,
+}
+
+/// Asks once every [`PACE`], and tells how long each grant took.
+async fn client(broker: Broker, number: u64, offered: Offered, until: Instant) -> Vec<Duration> {
     let mut took = Vec::new();
     let kinds = ["llama_70b", "stable_diffusion", "tts", "video_processing"];
-    let mut ticks = tokio::time::interval(PACE);
-    tokio::time::sleep(PACE.mul_f64(number as f64 / CLIENTS as f64)).await;
+    let place = match offered {
+        Offered::Evenly => number as f64 / CLIENTS as f64,
+        Offered::AtOnce => 0.0,
+    };
+    let mut ticks = tokio::time::interval_at(Instant::now() + PACE.mul_f64(place), PACE);
     while Instant::now() < until {
         ticks.tick().await;
         let kind = kinds[usize::try_from(number % 4).unwrap_or(0)].to_owned();
@@ -166,7 +178,7 @@ async fn client(broker: Broker, number: u64, until: Instant) -> Vec<Duration> {
 }
 
 /// Prints how long messages and grants take with a hundred clients.
-fn under_load() {
+fn under_load(offered: Offered) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -176,7 +188,7 @@ fn under_load() {
         let (broker, tree) = running().await;
         let until = Instant::now() + LASTS;
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| tokio::spawn(client(broker.clone(), number, until)))
+            .map(|number| tokio::spawn(client(broker.clone(), number, offered, until)))
             .collect();
         let mut took: Vec<Duration> = Vec::new();
         for one in clients {
@@ -185,8 +197,8 @@ fn under_load() {
         took.sort_unstable();
         let at = |share: f64| took[((took.len() as f64 - 1.0) * share) as usize];
         println!(
-            "broker, {CLIENTS} clients, {:.0} requests a second: request to grant p50 {:?}, p99 \
-             {:?}, longest {:?}",
+            "broker, {CLIENTS} clients {offered:?}, {:.0} requests a second: request to grant p50 \
+             {:?}, p99 {:?}, longest {:?}",
             took.len() as f64 / LASTS.as_secs_f64(),
             at(0.5),
             at(0.99),
@@ -218,6 +230,7 @@ fn main() {
     criterion.final_summary();
     // A look at the names of the benches only is not a run.
     if !std::env::args().any(|argument| argument == "--list" || argument == "--test") {
-        under_load();
+        under_load(Offered::Evenly);
+        under_load(Offered::AtOnce);
     }
 }
