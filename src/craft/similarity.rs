@@ -1,6 +1,6 @@
 //! How alike two texts are, by the words that are rare among all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::terms::terms;
 
@@ -14,8 +14,17 @@ const IMAGINED_TEXTS: f64 = 10.0;
 /// The words of many texts, with how many texts have each.
 #[derive(Debug, Clone, Default)]
 pub struct Corpus {
-    texts_with: BTreeMap<String, u32>,
+    /// Only looked up, so that its order does not matter.
+    words: HashMap<String, Word>,
     texts: u32,
+}
+
+/// What is known of a word.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// Its place among the words of the corpus, in the order in which they came.
+    number: u32,
+    texts_with: u32,
 }
 
 impl Corpus {
@@ -25,58 +34,66 @@ impl Corpus {
         for words in texts {
             corpus.texts += 1;
             for word in words.keys() {
-                *corpus.texts_with.entry(word.clone()).or_default() += 1;
+                corpus.count(word);
             }
         }
         corpus
+    }
+
+    fn count(&mut self, word: &str) {
+        if let Some(known) = self.words.get_mut(word) {
+            known.texts_with += 1;
+            return;
+        }
+        let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+        self.words.insert(word.to_owned(), Word { number, texts_with: 1 });
     }
 
     /// How much a word says, never negative: the fewer texts have it, the more (inverse document
     /// frequency, Spärck Jones 1972).
     #[must_use]
     pub fn weight(&self, word: &str) -> f64 {
-        let texts_with_it = f64::from(self.texts_with.get(word).copied().unwrap_or(0));
+        self.weight_of(self.words.get(word))
+    }
+
+    fn weight_of(&self, word: Option<&Word>) -> f64 {
+        let texts_with_it = f64::from(word.map_or(0, |word| word.texts_with));
         let texts = f64::from(self.texts) + IMAGINED_TEXTS;
         (texts / (1.0 + texts_with_it)).ln().max(0.0)
     }
 
-    /// How alike two texts are, in [0, 1]: the cosine of their words' TF-IDF weights.
-    #[must_use]
-    pub fn likeness(&self, one: &WordCounts, other: &WordCounts) -> f64 {
-        let weigh = |words: &WordCounts| -> Vec<(String, f64)> {
-            let weighted =
-                words.iter().map(|(word, count)| (word, f64::from(*count) * self.weight(word)));
-            weighted.map(|(word, weight)| (word.clone(), weight)).collect()
-        };
-        Vector::new(weigh(one)).cosine(&Vector::new(weigh(other)))
-    }
-
-    /// `words` as a vector, for comparing one text with many.
+    /// `words` as a vector, for comparing with others of this corpus. Words that no text of the corpus
+    /// has make it longer and are like nothing.
     #[must_use]
     pub fn vector(&self, words: &WordCounts) -> Vector {
-        let weighted =
-            words.iter().map(|(word, count)| (word.clone(), f64::from(*count) * self.weight(word)));
-        Vector::new(weighted.collect())
-    }
-}
-
-/// A text as weighted words, sorted, of length 1 (or 0 when no word of it says anything).
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Vector(Vec<(String, f64)>);
-
-impl Vector {
-    fn new(mut weighted: Vec<(String, f64)>) -> Self {
-        let length = weighted.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
+        let mut weighted = Vec::with_capacity(words.len());
+        let mut squares = 0.0;
+        for (word, count) in words {
+            let known = self.words.get(word);
+            let weight = f64::from(*count) * self.weight_of(known);
+            squares += weight * weight;
+            weighted.extend(known.map(|known| (known.number, weight)));
+        }
+        let length = squares.sqrt();
         if length == 0.0 {
-            return Self::default();
+            return Vector::default();
         }
         for (_, weight) in &mut weighted {
             *weight /= length;
         }
-        Self(weighted)
+        weighted.sort_unstable_by_key(|(number, _)| *number);
+        Vector(weighted)
     }
+}
 
-    /// The cosine of the angle between two texts, in [0, 1]: 1 for the same words, 0 for none.
+/// A text as weighted words, by their numbers in a corpus, of length 1 with the words that the corpus
+/// lacks (or 0 when no word of it says anything).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Vector(Vec<(u32, f64)>);
+
+impl Vector {
+    /// The cosine of the angle between two texts of one corpus, in [0, 1]: 1 for the same words, 0 for
+    /// none.
     #[must_use]
     pub fn cosine(&self, other: &Self) -> f64 {
         let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
@@ -144,13 +161,27 @@ mod tests {
         counts
     }
 
+    fn likeness(corpus: &Corpus, one: &WordCounts, other: &WordCounts) -> f64 {
+        corpus.vector(one).cosine(&corpus.vector(other))
+    }
+
     #[test]
     fn alike_texts_are_closer_than_others() {
         let [tank, moon, home] =
             ["Apollo 13 oxygen tank", "Apollo 8 and the Moon", "Apollo 13 tank exploded"]
                 .map(counts);
         let corpus = Corpus::of([&tank, &moon, &home]);
-        assert!(corpus.likeness(&tank, &home) > corpus.likeness(&tank, &moon) + 0.3);
+        assert!(likeness(&corpus, &tank, &home) > likeness(&corpus, &tank, &moon) + 0.3);
+    }
+
+    #[test]
+    fn words_that_the_corpus_lacks_make_texts_less_alike() {
+        let [moon, tank] = ["Apollo 8 and the Moon", "Apollo 13 oxygen tank"].map(counts);
+        let corpus = Corpus::of([&moon, &tank]);
+        let more = counts("Apollo 8 and the Moon, and Jupiter with its rings");
+        assert!((likeness(&corpus, &moon, &moon) - 1.0).abs() < 1e-9);
+        assert!(likeness(&corpus, &more, &moon) < 0.95);
+        assert_eq!(likeness(&corpus, &counts("onions"), &counts("onions")), 0.0);
     }
 
     #[test]
@@ -164,8 +195,8 @@ mod tests {
         fn likeness_is_symmetric_and_in_range(one in "[a-e ]{0,30}", other in "[a-e ]{0,30}") {
             let (one, other) = (counts(&one), counts(&other));
             let corpus = Corpus::of([&one, &other]);
-            prop_assert_eq!(corpus.likeness(&one, &other), corpus.likeness(&other, &one));
-            prop_assert!((0.0..=1.0).contains(&corpus.likeness(&one, &other)));
+            prop_assert_eq!(likeness(&corpus, &one, &other), likeness(&corpus, &other, &one));
+            prop_assert!((0.0..=1.0).contains(&likeness(&corpus, &one, &other)));
         }
     }
 }
