@@ -5,4 +5,5 @@ pub mod durable_file;
 pub mod execution_log;
 pub mod offline;
 pub mod online;
+pub mod remembering_embedder;
 pub mod system;

@@ -27,6 +27,7 @@ use crate::adapters::offline::library::LocalLibrary;
 use crate::adapters::offline::renderer::ChildRenderer;
 use crate::adapters::offline::voice::FliteVoice;
 use crate::adapters::offline::writer::ExtractiveWriter;
+use crate::adapters::remembering_embedder::EmbeddingMemory;
 use crate::cli::output::{CliError, Exit};
 use crate::cli::settings::NodeSettings;
 use crate::craft::typeset::Faces;
@@ -80,6 +81,7 @@ struct Studio {
     broker: Broker,
     /// The program and the sentence model that its children run, if one is used.
     sentences: Option<(PathBuf, PathBuf)>,
+    embeddings: EmbeddingMemory,
 }
 
 impl Workshop {
@@ -164,12 +166,13 @@ impl Studio {
             broker: ground.empire.broker.clone(),
             faces,
             sentences,
+            embeddings: EmbeddingMemory::default(),
         })
     }
 
     /// Who says what the stories of a channel mean.
     fn embedder(&self, setup: &ChannelSetup) -> Arc<dyn Embedder> {
-        match &self.sentences {
+        let embedder: Arc<dyn Embedder> = match &self.sentences {
             Some((program, model)) => Arc::new(ChildEmbedder::new(
                 program.clone(),
                 model.clone(),
@@ -177,7 +180,8 @@ impl Studio {
                 setup.profile.id,
             )),
             None => Arc::new(HashedEmbedder),
-        }
+        };
+        Arc::new(self.embeddings.in_front_of(embedder))
     }
 
     fn works(&self, setup: &ChannelSetup) -> Works {

@@ -324,8 +324,9 @@ fn works(
     let settings = VideoSettings { width: 320, height: 180, fps: 10, threads: 1 };
     let camera = Arc::new(Camera(Arc::clone(store)));
     let platform = Arc::new(SimPlatform { universe: Arc::clone(universe) });
+    let embedder = universe.embeddings.in_front_of(Arc::new(HashedEmbedder));
     let real: [Arc<dyn StageWork>; 5] = [
-        Arc::new(TrendScout::new(Arc::new(Stories::new(index, stories)), Arc::new(HashedEmbedder))),
+        Arc::new(TrendScout::new(Arc::new(Stories::new(index, stories)), Arc::new(embedder))),
         Arc::new(Scriptwriter::new(Arc::new(Writer))),
         Arc::new(Narrator::new(Arc::new(Speaker(Arc::clone(store))))),
         Arc::new(Renderer::new(Arc::new(Painter), camera, Arc::clone(faces), settings)),

@@ -14,6 +14,7 @@ use super::platform::Ledger;
 use super::store::MemoryStore;
 use super::watcher::Watcher;
 use crate::adapters::offline::fonts::load_faces;
+use crate::adapters::remembering_embedder::EmbeddingMemory;
 use crate::craft::typeset::Faces;
 use crate::domain::artifact::Digest;
 use crate::domain::channel::{ChannelRules, ChannelState};
@@ -155,6 +156,8 @@ pub struct Universe {
     /// What the work of each attempt is like.
     plan: Arc<dyn Plan>,
     faces: Mutex<Option<Arc<Faces>>>,
+    /// What the stories mean is the same in every life.
+    pub(super) embeddings: EmbeddingMemory,
     calm: AtomicBool,
     live: Mutex<BTreeMap<(WorkflowId, StageName), u32>>,
     begun: Mutex<BTreeMap<Ticket, u32>>,
@@ -195,6 +198,7 @@ impl Universe {
             around: setting.around,
             plan: setting.plan,
             faces: Mutex::default(),
+            embeddings: EmbeddingMemory::default(),
             calm: AtomicBool::new(false),
             live: Mutex::default(),
             begun: Mutex::default(),
