@@ -11,19 +11,17 @@ pub mod board;
 pub mod harvest;
 mod reading;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use self::board::{DeclaredSource, Past, PostedRule, SourceBoard};
+use self::board::{DeclaredSource, Past, PostedRule, Schedule, SourceBoard};
 use self::harvest::ChannelSources;
 use self::reading::{ReadEnd, read_source};
 use crate::domain::ids::ChannelName;
-use crate::domain::polling::Polling;
 use crate::domain::retry::LONGEST_ASKED_WAIT;
 use crate::domain::source::{SourceHealth, SourceKey};
 use crate::domain::timestamp::Timestamp;
@@ -183,21 +181,13 @@ impl Drop for Task {
 /// What the poller holds while it lives.
 pub struct Desk {
     own: Mailbox<SourcesMsg>,
-    polling: Polling,
-    /// Which state of the declarations on the board the policy knows.
-    revision: u64,
-    began: Instant,
+    schedule: Schedule,
     reading: BTreeMap<SourceKey, Task>,
+    /// Sources to be looked for on the disk.
+    unloaded: BTreeSet<SourceKey>,
     loading: Option<Task>,
     alarm: Option<Task>,
     sweeping: Option<Task>,
-}
-
-impl Desk {
-    fn now_ms(&self) -> u64 {
-        let lived = Instant::now().saturating_duration_since(self.began);
-        u64::try_from(lived.as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 impl Actor for SourcesActor {
@@ -213,12 +203,13 @@ impl Actor for SourcesActor {
         let own = self.context.own_mailbox(myself);
         own.cast(Trace::default(), SourcesMsg::Reload).map_err(|error| error.to_string())?;
         let sweeping = Some(later(&own, FIRST_SWEEP, SourcesMsg::Sweep));
+        let schedule = Schedule::new(AT_ONCE);
+        self.board.attach(schedule.clone());
         Ok(Desk {
             own,
-            polling: Polling::new(AT_ONCE),
-            revision: 0,
-            began: Instant::now(),
+            schedule,
             reading: BTreeMap::new(),
+            unloaded: BTreeSet::new(),
             loading: None,
             alarm: None,
             sweeping,
@@ -240,20 +231,17 @@ impl Actor for SourcesActor {
                 for (key, kept) in found {
                     self.board.loaded(&key, kept);
                 }
-                self.reload(desk);
             }
             SourcesMsg::Needed(channel) => {
-                let now_ms = desk.now_ms();
+                let now_ms = desk.schedule.now_ms();
                 for key in self.board.never_read(&channel) {
-                    desk.polling.ask(&key, now_ms);
+                    desk.schedule.polling().ask(&key, now_ms);
                 }
             }
             SourcesMsg::Ended { key, end } => self.ended(desk, &key, *end),
             SourcesMsg::Sweep => self.sweep(desk),
         }
-        if desk.revision != self.board.revision() {
-            self.reload(desk);
-        }
+        self.reload(desk);
         self.go_on(desk);
         Ok(())
     }
@@ -263,27 +251,26 @@ impl SourcesActor {
     /// Brings the policy in line with the board. What is not loaded yet is loaded first.
     fn reload(&self, desk: &mut Desk) {
         let now = self.parts.clock.now();
-        let now_ms = desk.now_ms();
-        desk.revision = self.board.revision();
-        let rules = self.board.rules();
-        let mut unloaded = Vec::new();
-        for (key, PostedRule { rule, past }) in &rules {
-            match past {
-                None => unloaded.push(key.clone()),
-                Some(past) => {
-                    let wait = first_wait(past, rule.every, now);
+        let now_ms = desk.schedule.now_ms();
+        let changed = self.board.take_changed();
+        let mut polling = desk.schedule.polling();
+        for (key, posted) in changed {
+            match posted {
+                None => polling.remove(&key, now_ms),
+                Some(PostedRule { past: None, .. }) => {
+                    desk.unloaded.insert(key);
+                }
+                Some(PostedRule { rule, past: Some(past) }) => {
+                    let wait = first_wait(&past, rule.every, now);
                     let first_ms = now_ms.saturating_add(whole_millis(wait));
-                    desk.polling.declare(key.clone(), rule.clone(), now_ms, first_ms);
+                    polling.declare(&key, rule, now_ms, first_ms);
                 }
             }
         }
-        for key in desk.polling.keys() {
-            if !rules.contains_key(&key) {
-                desk.polling.remove(&key);
-            }
-        }
-        if !unloaded.is_empty() && desk.loading.is_none() {
-            desk.loading = Some(self.load(desk, unloaded));
+        drop(polling);
+        if !desk.unloaded.is_empty() && desk.loading.is_none() {
+            let keys = std::mem::take(&mut desk.unloaded);
+            desk.loading = Some(self.load(desk, keys.into_iter().collect()));
         }
     }
 
@@ -311,21 +298,25 @@ impl SourcesActor {
 
     fn ended(&self, desk: &mut Desk, key: &SourceKey, end: ReadEnd) {
         desk.reading.remove(key);
-        let now_ms = desk.now_ms();
-        desk.polling.finish(key, now_ms, end.failure(), self.parts.entropy.draw());
-        let failures = desk.polling.failures(key);
+        let now_ms = desk.schedule.now_ms();
+        let failures = {
+            let mut polling = desk.schedule.polling();
+            polling.finish(key, now_ms, end.failure(), self.parts.entropy.draw());
+            polling.failures(key)
+        };
         for (channel, message) in self.board.ended(key, end, failures) {
             (self.parts.ticks)(Tick::SourceProblem { channel, message });
         }
     }
 
-    /// Begins what is due, says when the others are, and sets the alarm for the next.
+    /// Begins what is due, and sets the alarm for the next.
     fn go_on(&self, desk: &mut Desk) {
-        let now_ms = desk.now_ms();
-        for key in desk.polling.begin(now_ms) {
+        let now_ms = desk.schedule.now_ms();
+        let due = desk.schedule.polling().begin(now_ms);
+        for key in due {
             let Some(job) = self.board.job(&key) else {
                 // Gone since: the policy hears of it with the reload that is on its way.
-                desk.polling.finish(&key, now_ms, None, 0);
+                desk.schedule.polling().finish(&key, now_ms, None, 0);
                 continue;
             };
             let own = desk.own.clone();
@@ -339,12 +330,7 @@ impl SourcesActor {
             });
             desk.reading.insert(key, Task(task));
         }
-        let now = self.parts.clock.now();
-        self.board.set_next_polls(|key| {
-            let due_ms = desk.polling.due_ms(key)?;
-            Some(now.plus(Duration::from_millis(due_ms.saturating_sub(now_ms))))
-        });
-        let next_ms = desk.polling.next_ms().unwrap_or(u64::MAX);
+        let next_ms = desk.schedule.polling().next_ms().unwrap_or(u64::MAX);
         let wait = Duration::from_millis(next_ms.saturating_sub(now_ms));
         let wait = wait.clamp(SHORTEST_ALARM, RECHECK);
         desk.alarm = Some(later(&desk.own, wait, SourcesMsg::Look));
@@ -353,7 +339,7 @@ impl SourcesActor {
     /// Removes old polls and caches, now and again in a day.
     fn sweep(&self, desk: &mut Desk) {
         let now = self.parts.clock.now();
-        let wanted: Vec<SourceKey> = self.board.rules().into_keys().collect();
+        let wanted: Vec<SourceKey> = self.board.keys();
         let (store, polls) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.polls));
         let polls_before = now.minus(self.parts.keep_polls);
         let own = desk.own.clone();

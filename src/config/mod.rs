@@ -46,7 +46,7 @@ pub const DEFAULT_FILE: &str = "ytempire.toml";
 pub const STARTER: &str = include_str!("starter.toml");
 
 /// The largest file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Everything a config says, defaults filled in, paths absolute or relative to the folder it was
 /// read with.

@@ -343,7 +343,7 @@ fn a_file_that_cannot_be_read_is_one_clear_error() {
     assert_eq!(missing.code(), "config_unreadable");
     let cases: [(&str, Vec<u8>, &str); 2] = [
         ("latin1.toml", b"[node]\nname = \"\xe9\"\n".to_vec(), "not UTF-8"),
-        ("huge.toml", vec![b'#'; 2 << 20], "larger than 1 MiB"),
+        ("huge.toml", vec![b'#'; 17 << 20], "larger than 16 MiB"),
     ];
     for (name, bytes, expected) in cases {
         let file = folder.path().join(name);

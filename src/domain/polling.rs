@@ -15,7 +15,7 @@
 //! Architecture invariant: nothing here knows what a request is; whoever begins a read must end it
 //! with [`Polling::finish`], whatever happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::failure::{Failure, FailureClass};
@@ -53,8 +53,31 @@ struct Source {
 
 #[derive(Debug, Default)]
 struct Host {
+    /// How many sources it has.
+    sources: usize,
     is_busy: bool,
     free_from_ms: u64,
+    /// Its sources that wait, by when they are due.
+    waiting: BTreeSet<(u64, SourceKey)>,
+    /// Under which time it stands in the agenda.
+    listed_ms: Option<u64>,
+}
+
+impl Host {
+    /// When the next of its sources may be read; `None` while one is being read, or none waits.
+    fn ready_ms(&self) -> Option<u64> {
+        let (due_ms, _) = self.waiting.first().filter(|_| !self.is_busy)?;
+        Some(self.free_from_ms.max(*due_ms))
+    }
+}
+
+/// What can be ready.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// A source on this machine.
+    Source(SourceKey),
+    /// The next source of a host.
+    Host(String),
 }
 
 /// When each source is read.
@@ -62,6 +85,10 @@ struct Host {
 pub struct Polling {
     sources: BTreeMap<SourceKey, Source>,
     hosts: BTreeMap<String, Host>,
+    /// What may be read when, so that the next is found among many at once.
+    agenda: BTreeSet<(u64, Turn)>,
+    /// Hosts that had no source any more, and until when they are to be spared.
+    deserted: BTreeSet<(u64, String)>,
     at_once: usize,
     running: usize,
 }
@@ -70,73 +97,82 @@ impl Polling {
     /// Nothing to read yet; at most `at_once` (at least 1) sources are read at the same time.
     #[must_use]
     pub fn new(at_once: usize) -> Self {
-        let at_once = at_once.max(1);
-        Self { sources: BTreeMap::new(), hosts: BTreeMap::new(), at_once, running: 0 }
+        Self {
+            sources: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            deserted: BTreeSet::new(),
+            at_once: at_once.max(1),
+            running: 0,
+        }
     }
 
-    /// Takes a source in, to be read first at `first_ms`; one that is known takes the new rule,
-    /// and is read by it from now on.
-    pub fn declare(&mut self, key: SourceKey, rule: PollRule, now_ms: u64, first_ms: u64) {
-        if let Some(known) = self.sources.get_mut(&key) {
+    /// Takes a source in, to be read first at `first_ms`; one that is known is read as often as the
+    /// new rule says from now on. Its host is part of what its key names and does not change.
+    pub fn declare(&mut self, key: &SourceKey, rule: PollRule, now_ms: u64, first_ms: u64) {
+        self.unlist(key);
+        if let Some(known) = self.sources.get_mut(key) {
             known.is_leaving = false;
             if known.failures == 0 {
                 known.due_ms = known.due_ms.min(now_ms.saturating_add(millis(rule.every)));
             }
-            known.rule = rule;
-            return;
+            known.rule.every = rule.every;
+        } else {
+            if let Some(host) = &rule.host {
+                self.hosts.entry(host.clone()).or_default().sources += 1;
+            }
+            let (failures, is_running, is_leaving) = (0, false, false);
+            let source = Source { rule, due_ms: first_ms, failures, is_running, is_leaving };
+            self.sources.insert(key.clone(), source);
         }
-        let source =
-            Source { rule, due_ms: first_ms, failures: 0, is_running: false, is_leaving: false };
-        self.sources.insert(key, source);
+        self.list(key);
     }
 
     /// Lets a source go; a read of it that is under way still spares its host until it ends.
-    pub fn remove(&mut self, key: &SourceKey) {
+    pub fn remove(&mut self, key: &SourceKey, now_ms: u64) {
+        self.unlist(key);
         let Some(source) = self.sources.get_mut(key) else { return };
         source.is_leaving = true;
         if !source.is_running {
-            self.sources.remove(key);
+            self.forget(key, now_ms);
         }
     }
 
     /// Somebody needs a source now: it becomes due, unless it is being read or waits after a
     /// failure. Its host is spared all the same.
     pub fn ask(&mut self, key: &SourceKey, now_ms: u64) {
-        if let Some(source) = self.sources.get_mut(key)
-            && source.failures == 0
-        {
-            source.due_ms = source.due_ms.min(now_ms);
+        let comes_later = |source: &&mut Source| source.failures == 0 && source.due_ms > now_ms;
+        self.unlist(key);
+        if let Some(source) = self.sources.get_mut(key).filter(comes_later) {
+            source.due_ms = now_ms;
         }
+        self.list(key);
     }
 
-    /// The sources to read now, the longest due first. Each counts as being read until
-    /// [`Self::finish`].
+    /// The sources to read now, those that could have been read for longest first. Each counts as
+    /// being read until [`Self::finish`].
     #[must_use = "what is begun must be read"]
     pub fn begin(&mut self, now_ms: u64) -> Vec<SourceKey> {
-        let is_ready = |source: &Source| self.ready_ms(source).is_some_and(|at| at <= now_ms);
-        let mut due: Vec<(u64, SourceKey)> = self
-            .sources
-            .iter()
-            .filter(|(_, source)| !source.is_running && !source.is_leaving && is_ready(source))
-            .map(|(key, source)| (source.due_ms, key.clone()))
-            .collect();
-        due.sort();
         let mut begun = Vec::new();
-        for (_, key) in due {
-            if self.running >= self.at_once {
-                break;
+        while self.running < self.at_once
+            && self.agenda.first().is_some_and(|(ready_ms, _)| *ready_ms <= now_ms)
+        {
+            let Some((_, turn)) = self.agenda.pop_first() else { break };
+            let key = match turn {
+                Turn::Source(key) => Some(key),
+                Turn::Host(name) => self.hosts.get_mut(&name).and_then(|host| {
+                    host.listed_ms = None;
+                    let (_, key) = host.waiting.pop_first()?;
+                    host.is_busy = true;
+                    Some(key)
+                }),
+            };
+            let Some(key) = key else { continue };
+            if let Some(source) = self.sources.get_mut(&key) {
+                source.is_running = true;
+                self.running += 1;
+                begun.push(key);
             }
-            let Some(source) = self.sources.get_mut(&key) else { continue };
-            if let Some(host) = &source.rule.host {
-                let host = self.hosts.entry(host.clone()).or_default();
-                if host.is_busy {
-                    continue;
-                }
-                host.is_busy = true;
-            }
-            source.is_running = true;
-            self.running += 1;
-            begun.push(key);
         }
         begun
     }
@@ -165,20 +201,22 @@ impl Polling {
                 source.due_ms = now_ms.saturating_add(wait_ms.max(asked_ms));
             }
         }
-        if let Some(host) = source.rule.host.as_ref().and_then(|host| self.hosts.get_mut(host)) {
+        let is_leaving = source.is_leaving;
+        let name = source.rule.host.clone();
+        if let Some(host) = name.as_ref().and_then(|name| self.hosts.get_mut(name)) {
             host.is_busy = false;
             let free_from_ms = now_ms.saturating_add(asked_ms.max(millis(HOST_GAP)));
             host.free_from_ms = host.free_from_ms.max(free_from_ms);
         }
-        if source.is_leaving {
-            self.sources.remove(key);
+        if is_leaving {
+            self.forget(key, now_ms);
+        } else {
+            self.list(key);
         }
-        // Hosts that nobody reads from any more and that are free are forgotten.
-        let sources = &self.sources;
-        self.hosts.retain(|name, host| {
-            let is_used = sources.values().any(|one| one.rule.host.as_deref() == Some(name));
-            is_used || host.is_busy || host.free_from_ms > now_ms
-        });
+        if let Some(name) = name {
+            self.list_host(&name);
+        }
+        self.forget_deserted(now_ms);
     }
 
     /// When [`Self::begin`] will next have something that it has not now; `None` when that waits for
@@ -188,15 +226,7 @@ impl Polling {
         if self.running >= self.at_once {
             return None;
         }
-        let idle = self.sources.values().filter(|source| !source.is_running && !source.is_leaving);
-        idle.filter_map(|source| self.ready_ms(source)).min()
-    }
-
-    /// Every source that was taken in and not let go.
-    #[must_use]
-    pub fn keys(&self) -> Vec<SourceKey> {
-        let known = self.sources.iter().filter(|(_, source)| !source.is_leaving);
-        known.map(|(key, _)| key.clone()).collect()
+        self.agenda.first().map(|(ready_ms, _)| *ready_ms)
     }
 
     /// When `key` is read next, as things stand; `None` while it is being read, or unknown.
@@ -213,13 +243,73 @@ impl Polling {
         self.sources.get(key).map_or(0, |source| source.failures)
     }
 
-    /// When a source may be read; `None` while its host is busy.
-    fn ready_ms(&self, source: &Source) -> Option<u64> {
-        let host = source.rule.host.as_ref().and_then(|host| self.hosts.get(host));
-        match host {
-            Some(host) if host.is_busy => None,
-            Some(host) => Some(source.due_ms.max(host.free_from_ms)),
-            None => Some(source.due_ms),
+    /// Puts a source that is not being read where it waits for its turn.
+    fn list(&mut self, key: &SourceKey) {
+        let Some(source) = self.sources.get(key) else { return };
+        if source.is_running || source.is_leaving {
+            return;
+        }
+        let due_ms = source.due_ms;
+        let Some(name) = source.rule.host.clone() else {
+            self.agenda.insert((due_ms, Turn::Source(key.clone())));
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(&name) {
+            host.waiting.insert((due_ms, key.clone()));
+        }
+        self.list_host(&name);
+    }
+
+    /// Takes a source from where it waits, if it does.
+    fn unlist(&mut self, key: &SourceKey) {
+        let Some(source) = self.sources.get(key) else { return };
+        let due_ms = source.due_ms;
+        let Some(name) = source.rule.host.clone() else {
+            self.agenda.remove(&(due_ms, Turn::Source(key.clone())));
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(&name) {
+            host.waiting.remove(&(due_ms, key.clone()));
+        }
+        self.list_host(&name);
+    }
+
+    /// Puts a host into the agenda under the time at which its next source may be read.
+    fn list_host(&mut self, name: &str) {
+        let Some(host) = self.hosts.get_mut(name) else { return };
+        let ready_ms = host.ready_ms();
+        let listed_ms = std::mem::replace(&mut host.listed_ms, ready_ms);
+        if listed_ms == ready_ms {
+            return;
+        }
+        let turn = |at: u64| (at, Turn::Host(name.to_owned()));
+        if let Some(at) = listed_ms {
+            self.agenda.remove(&turn(at));
+        }
+        self.agenda.extend(ready_ms.map(turn));
+    }
+
+    /// Forgets a source that is not listed.
+    fn forget(&mut self, key: &SourceKey, now_ms: u64) {
+        let Some(name) = self.sources.remove(key).and_then(|source| source.rule.host) else {
+            return;
+        };
+        let Some(host) = self.hosts.get_mut(&name) else { return };
+        host.sources -= 1;
+        if host.sources == 0 {
+            self.deserted.insert((host.free_from_ms, name));
+            self.forget_deserted(now_ms);
+        }
+    }
+
+    /// Hosts that nobody reads from any more and that are free are forgotten.
+    fn forget_deserted(&mut self, now_ms: u64) {
+        while self.deserted.first().is_some_and(|(until_ms, _)| *until_ms <= now_ms) {
+            let Some((_, name)) = self.deserted.pop_first() else { return };
+            let is_free = |host: &Host| host.sources == 0 && host.free_from_ms <= now_ms;
+            if self.hosts.get(&name).is_some_and(is_free) {
+                self.hosts.remove(&name);
+            }
         }
     }
 }

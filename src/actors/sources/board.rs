@@ -4,20 +4,21 @@
 //! what was read outlives a crash of the poller.
 //!
 //! Architecture invariant: the lock is held for looking and noting only, never across an await or a
-//! file; only the poller writes what was read.
+//! file, and taken before that of the schedule, never after; only the poller writes what was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::reading::{NotedPoll, ReadEnd, ReadJob};
 use crate::domain::failure::Failure;
 use crate::domain::ids::ChannelName;
-use crate::domain::polling::PollRule;
+use crate::domain::polling::{PollRule, Polling};
 use crate::domain::source::{SourceFault, SourceHealth, SourceKey, SourceKind, SourceState};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::trend::SourceRole;
@@ -57,13 +58,14 @@ impl fmt::Debug for DeclaredSource {
 /// What is known of one source.
 struct Posted {
     source: DeclaredSource,
+    /// Who reads it: as what, and how often.
+    readers: BTreeMap<ChannelName, Vec<(SourceRole, Duration)>>,
     /// `None` until it was looked for on the disk.
     kept: Option<Arc<KeptSource>>,
     was_read: bool,
     fault: Option<Failure>,
     failures: u32,
     last_ok: Option<Timestamp>,
-    next_poll: Option<Timestamp>,
     item_problems: Vec<SourceFault>,
     noted: Option<NotedPoll>,
 }
@@ -83,9 +85,37 @@ pub(super) struct Past {
 
 #[derive(Default)]
 struct Posts {
-    revision: u64,
     channels: BTreeMap<ChannelName, Vec<DeclaredSource>>,
     sources: BTreeMap<SourceKey, Posted>,
+    /// Sources of which the poller has not seen how they are to be read now.
+    changed: BTreeSet<SourceKey>,
+    schedule: Option<Schedule>,
+}
+
+/// When a life of the poller reads what.
+#[derive(Clone)]
+pub(super) struct Schedule {
+    /// The policy.
+    pub(super) polling: Arc<Mutex<Polling>>,
+    /// When its time began.
+    pub(super) began: Instant,
+}
+
+impl Schedule {
+    pub(super) fn new(at_once: usize) -> Self {
+        let polling = Arc::new(Mutex::new(Polling::new(at_once)));
+        Self { polling, began: Instant::now() }
+    }
+
+    pub(super) fn polling(&self) -> MutexGuard<'_, Polling> {
+        self.polling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since its time began.
+    pub(super) fn now_ms(&self) -> u64 {
+        let lived = Instant::now().saturating_duration_since(self.began);
+        u64::try_from(lived.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Posts {
@@ -95,6 +125,30 @@ impl Posts {
     ) -> impl Iterator<Item = (&DeclaredSource, &Posted)> {
         let declared = self.channels.get(channel).into_iter().flatten();
         declared.filter_map(|source| Some((source, self.sources.get(&source.key)?)))
+    }
+
+    /// `channel` reads none of `declared` any more; what nobody reads is forgotten.
+    fn leave(&mut self, channel: &ChannelName, declared: &[DeclaredSource]) {
+        for DeclaredSource { key, .. } in declared {
+            let Some(posted) = self.sources.get_mut(key) else { continue };
+            posted.readers.remove(channel);
+            if posted.readers.is_empty() {
+                self.sources.remove(key);
+            }
+            self.changed.insert(key.clone());
+        }
+    }
+
+    fn rule(&self, key: &SourceKey) -> Option<PostedRule> {
+        let posted = self.sources.get(key)?;
+        let every = posted.readers.values().flatten().map(|(_, every)| *every).min();
+        let every = every.unwrap_or(posted.source.every);
+        let rule = PollRule { every, host: posted.source.host.clone() };
+        let past = posted.kept.as_ref().map(|kept| Past {
+            read_at: posted.last_ok.max(kept.read_at),
+            not_before: kept.not_before,
+        });
+        Some(PostedRule { rule, past })
     }
 }
 
@@ -120,59 +174,73 @@ impl SourceBoard {
     /// Sets the sources of `channel`; sources that no channel names any more are forgotten.
     pub(super) fn declare(&self, channel: &ChannelName, declared: Vec<DeclaredSource>) {
         let mut posts = self.lock();
+        let before = posts.channels.remove(channel).unwrap_or_default();
+        let named: BTreeSet<&SourceKey> = declared.iter().map(|source| &source.key).collect();
+        let (stay, go): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|source| named.contains(&source.key));
+        posts.leave(channel, &go);
+        for source in &stay {
+            if let Some(posted) = posts.sources.get_mut(&source.key) {
+                posted.readers.remove(channel);
+            }
+        }
         for source in &declared {
             let posted = posts.sources.entry(source.key.clone()).or_insert_with(|| Posted {
                 source: source.clone(),
+                readers: BTreeMap::new(),
                 kept: None,
                 was_read: false,
                 fault: None,
                 failures: 0,
                 last_ok: None,
-                next_poll: None,
                 item_problems: Vec::new(),
                 noted: None,
             });
             posted.source = source.clone();
+            let reader = (source.role, source.every);
+            posted.readers.entry(channel.clone()).or_default().push(reader);
+            posts.changed.insert(source.key.clone());
         }
-        if declared.is_empty() {
-            posts.channels.remove(channel);
-        } else {
+        if !declared.is_empty() {
             posts.channels.insert(channel.clone(), declared);
         }
-        posts.revision += 1;
-        let Posts { channels, sources, .. } = &mut *posts;
-        sources.retain(|key, _| channels.values().flatten().any(|source| source.key == *key));
         drop(posts);
         self.changed.notify_waiters();
     }
 
-    /// Rises with every change of what is declared.
-    pub(super) fn revision(&self) -> u64 {
-        self.lock().revision
+    /// A life of the poller begins: it will be told of every source.
+    pub(super) fn attach(&self, schedule: Schedule) {
+        let mut posts = self.lock();
+        posts.changed = posts.sources.keys().cloned().collect();
+        posts.schedule = Some(schedule);
     }
 
-    /// Every source, with how it is to be read.
-    pub(super) fn rules(&self) -> BTreeMap<SourceKey, PostedRule> {
-        let posts = self.lock();
-        let rule = |(key, posted): (&SourceKey, &Posted)| {
-            let declared = posts.channels.values().flatten().filter(|source| source.key == *key);
-            let every = declared.map(|source| source.every).min().unwrap_or(posted.source.every);
-            let rule = PollRule { every, host: posted.source.host.clone() };
-            let past = posted.kept.as_ref().map(|kept| Past {
-                read_at: posted.last_ok.max(kept.read_at),
-                not_before: kept.not_before,
-            });
-            (key.clone(), PostedRule { rule, past })
-        };
-        posts.sources.iter().map(rule).collect()
+    /// The sources that changed since this was last asked, with how they are to be read; `None` for
+    /// those that are gone.
+    pub(super) fn take_changed(&self) -> Vec<(SourceKey, Option<PostedRule>)> {
+        let mut posts = self.lock();
+        let changed = std::mem::take(&mut posts.changed);
+        let rules = changed.into_iter().map(|key| {
+            let rule = posts.rule(&key);
+            (key, rule)
+        });
+        rules.collect()
+    }
+
+    /// Every source.
+    pub(super) fn keys(&self) -> Vec<SourceKey> {
+        self.lock().sources.keys().cloned().collect()
     }
 
     /// What was kept of `key` on the disk.
     pub(super) fn loaded(&self, key: &SourceKey, kept: KeptSource) {
-        if let Some(posted) = self.lock().sources.get_mut(key) {
+        let mut posts = self.lock();
+        if let Some(posted) = posts.sources.get_mut(key) {
             posted.last_ok = posted.last_ok.or(kept.read_at);
             posted.kept.get_or_insert_with(|| Arc::new(kept));
+            posts.changed.insert(key.clone());
         }
+        drop(posts);
         self.changed.notify_waiters();
     }
 
@@ -181,9 +249,8 @@ impl SourceBoard {
         let posts = self.lock();
         let posted = posts.sources.get(key)?;
         let mut readers = Vec::new();
-        for (channel, declared) in &posts.channels {
-            let roles = declared.iter().filter(|source| source.key == *key);
-            readers.extend(roles.map(|source| (channel.clone(), source.role)));
+        for (channel, roles) in &posted.readers {
+            readers.extend(roles.iter().map(|(role, _)| (channel.clone(), *role)));
         }
         Some(ReadJob {
             key: key.clone(),
@@ -203,25 +270,15 @@ impl SourceBoard {
         failures: u32,
     ) -> Vec<(ChannelName, String)> {
         let mut posts = self.lock();
-        let Posts { channels, sources, .. } = &mut *posts;
-        let Some(posted) = sources.get_mut(key) else { return Vec::new() };
+        let Some(posted) = posts.sources.get_mut(key) else { return Vec::new() };
         let news = posted.take(end, failures);
-        let reading = channels
-            .iter()
-            .filter(|(_, declared)| declared.iter().any(|source| source.key == *key));
+        let reading = posted.readers.keys();
         let told = reading
-            .flat_map(|(channel, _)| news.iter().map(|message| (channel.clone(), message.clone())))
+            .flat_map(|channel| news.iter().map(|message| (channel.clone(), message.clone())))
             .collect();
         drop(posts);
         self.changed.notify_waiters();
         told
-    }
-
-    /// Notes when each source is read next.
-    pub(super) fn set_next_polls(&self, next: impl Fn(&SourceKey) -> Option<Timestamp>) {
-        for (key, posted) in &mut self.lock().sources {
-            posted.next_poll = next(key);
-        }
     }
 
     /// The sources of `channel` of which nothing is known yet.
@@ -258,6 +315,12 @@ impl SourceBoard {
     /// How every source of every channel is.
     pub(super) fn health(&self, now: Timestamp) -> Vec<SourceHealth> {
         let posts = self.lock();
+        let polling = posts.schedule.as_ref().map(|of| (of.polling(), of.now_ms()));
+        let next_poll = |key: &SourceKey| {
+            let (polling, now_ms) = polling.as_ref()?;
+            let wait_ms = polling.due_ms(key)?.saturating_sub(*now_ms);
+            Some(now.plus(Duration::from_millis(wait_ms)))
+        };
         let mut rows = Vec::new();
         for channel in posts.channels.keys() {
             for (source, posted) in posts.of_channel(channel) {
@@ -270,7 +333,7 @@ impl SourceBoard {
                     last_ok: posted.last_ok,
                     last_error: posted.fault.as_ref().map(fault_of),
                     consecutive_failures: posted.failures,
-                    next_poll: posted.next_poll,
+                    next_poll: next_poll(&source.key),
                     items: posted.kept.as_ref().map_or(0, |kept| kept.window.stories(now).count()),
                     item_problems: posted.item_problems.clone(),
                 });

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::*;
 use crate::adapters::offline::polls::PollFiles;
@@ -386,5 +387,55 @@ async fn a_host_with_many_sources_is_asked_one_at_a_time_with_pauses() {
             "a read of 100 ms, then a second: {apart:?}"
         );
     }
+    ground.stop().await;
+}
+
+#[test]
+fn the_most_frequent_reader_of_a_source_counts_and_it_goes_with_the_last() {
+    let board = SourceBoard::default();
+    let feed = Scripted::new(|_, _| holds(&["a"]));
+    let feed_every = |every| DeclaredSource { every, ..declared("feed", feed.clone()) };
+    let key = feed_every(MINUTE).key;
+    let told = || {
+        let changed = board.take_changed().into_iter();
+        changed.map(|(_, posted)| posted.map(|posted| posted.rule.every)).collect::<Vec<_>>()
+    };
+    let roles = || {
+        let readers = board.job(&key).map(|job| job.readers).unwrap_or_default();
+        readers.into_iter().map(|(channel, _)| channel.to_string()).collect::<Vec<_>>()
+    };
+    board.declare(&name("one"), vec![feed_every(MINUTE * 30)]);
+    board.declare(&name("two"), vec![feed_every(MINUTE * 20), feed_every(MINUTE * 10)]);
+    assert_eq!((told(), roles().len()), (vec![Some(MINUTE * 10)], 3));
+    assert_eq!(told(), [], "each change is told once");
+    board.declare(&name("two"), vec![feed_every(MINUTE * 40)]);
+    assert_eq!((told(), roles()), (vec![Some(MINUTE * 30)], vec!["one".into(), "two".into()]));
+    board.declare(&name("one"), Vec::new());
+    assert_eq!((told(), roles()), (vec![Some(MINUTE * 40)], vec!["two".into()]));
+    board.declare(&name("two"), Vec::new());
+    assert_eq!((told(), board.keys()), (vec![None], Vec::new()));
+    board.declare(&name("two"), vec![feed_every(MINUTE)]);
+    told();
+    board.attach(Schedule::new(1));
+    assert_eq!(told(), [Some(MINUTE)], "a new life of the poller is told everything");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_sources_of_a_thousand_channels_are_all_read_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = Ground::start(folder.path()).await;
+    let feeds: Vec<_> = (0..1_000).map(|_| Scripted::new(|_, _| holds(&["a"]))).collect();
+    for (number, feed) in feeds.iter().enumerate() {
+        let source = declared(&format!("feed-{number}"), feed.clone());
+        let source = DeclaredSource { host: None, ..source };
+        ground.sources.declare(&name(&format!("channel-{number}")), vec![source]);
+    }
+    while ground.sources.health().iter().any(|row| row.last_ok.is_none()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(feeds.iter().all(|feed| feed.reads() == 1));
+    let health = ground.sources.health();
+    let (first, last) = (BASE.plus(MINUTE * 9), BASE.plus(MINUTE * 13));
+    assert!(health.iter().all(|row| (first..last).contains(&row.next_poll.unwrap())));
     ground.stop().await;
 }

@@ -6,6 +6,7 @@
 //! Architecture invariant: a cache and nothing else. What is damaged, of another version or too
 //! large counts as missing; the source is then read anew.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -82,11 +83,12 @@ impl SourceStore for SourceCache {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
             listing => listing.map_err(|error| io_failure("read", &self.folder, &error))?,
         };
+        let wanted: BTreeSet<PathBuf> = wanted.iter().map(|key| self.path(key)).collect();
         let mut removed = 0;
         for entry in listing {
             let path = entry.map_err(|error| io_failure("read", &self.folder, &error))?.path();
             let failure = |error| io_failure("remove", &path, &error);
-            let is_wanted = wanted.iter().any(|key| self.path(key) == path);
+            let is_wanted = wanted.contains(&path);
             let written = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let since_epoch =
                 written.map_err(failure)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

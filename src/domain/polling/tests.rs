@@ -25,7 +25,7 @@ fn limited(retry_after_ms: u64) -> Failure {
 #[test]
 fn a_source_is_read_at_its_interval_give_or_take_a_tenth() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(600, None), 0, 0);
+    polling.declare(&key("a"), rule(600, None), 0, 0);
     assert_eq!(polling.begin(0), [key("a")]);
     assert_eq!((polling.begin(0), polling.next_ms()), (Vec::new(), None));
     polling.finish(&key("a"), 1_000, None, 0);
@@ -39,7 +39,7 @@ fn a_source_is_read_at_its_interval_give_or_take_a_tenth() {
 #[test]
 fn failures_wait_longer_and_longer_and_a_good_read_forgets_them() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(900, None), 0, 0);
+    polling.declare(&key("a"), rule(900, None), 0, 0);
     let mut now = 0;
     let mut waits = Vec::new();
     for _ in 0..12 {
@@ -59,7 +59,7 @@ fn failures_wait_longer_and_longer_and_a_good_read_forgets_them() {
 #[test]
 fn what_is_gone_is_looked_at_again_but_rarely() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(900, None), 0, 0);
+    polling.declare(&key("a"), rule(900, None), 0, 0);
     let mut now = 0;
     let mut waits = Vec::new();
     for _ in 0..7 {
@@ -75,9 +75,9 @@ fn what_is_gone_is_looked_at_again_but_rarely() {
 #[test]
 fn a_host_that_asks_for_patience_gets_it_from_all_its_sources() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(60, Some("h")), 0, 0);
-    polling.declare(key("b"), rule(60, Some("h")), 0, 0);
-    polling.declare(key("c"), rule(60, Some("other")), 0, 0);
+    polling.declare(&key("a"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("b"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("c"), rule(60, Some("other")), 0, 0);
     let first = polling.begin(0);
     assert_eq!(first.len(), 2, "one of each host");
     let (of_h, waits) = if first.contains(&key("a")) { ("a", "b") } else { ("b", "a") };
@@ -91,7 +91,7 @@ fn a_host_that_asks_for_patience_gets_it_from_all_its_sources() {
 #[test]
 fn nobody_is_made_to_wait_for_ever() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("a"), rule(60, Some("h")), 0, 0);
     assert_eq!(polling.begin(0).len(), 1);
     polling.finish(&key("a"), 0, Some(&limited(u64::MAX)), 0);
     assert_eq!(polling.next_ms(), Some(7 * 24 * HOUR));
@@ -100,10 +100,10 @@ fn nobody_is_made_to_wait_for_ever() {
 #[test]
 fn a_removed_source_spares_its_host_until_its_read_has_ended() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(60, Some("h")), 0, 0);
-    polling.declare(key("b"), rule(60, Some("h")), 0, 1);
+    polling.declare(&key("a"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("b"), rule(60, Some("h")), 0, 1);
     assert_eq!(polling.begin(0), [key("a")]);
-    polling.remove(&key("a"));
+    polling.remove(&key("a"), 5);
     assert_eq!(polling.begin(5), []);
     polling.finish(&key("a"), 100, None, 0);
     assert_eq!(polling.begin(1_099), []);
@@ -114,7 +114,7 @@ fn a_removed_source_spares_its_host_until_its_read_has_ended() {
 #[test]
 fn asking_brings_a_read_forward_but_not_past_a_back_off() {
     let mut polling = Polling::new(4);
-    polling.declare(key("a"), rule(3_600, None), 0, HOUR);
+    polling.declare(&key("a"), rule(3_600, None), 0, HOUR);
     polling.ask(&key("a"), 5);
     assert_eq!(polling.begin(5), [key("a")]);
     polling.finish(&key("a"), 6, Some(&transient()), u64::MAX);
@@ -131,6 +131,10 @@ enum Deed {
     End(usize, Ending, u64),
     /// Somebody needs the n-th source.
     Ask(usize),
+    /// The n-th source goes.
+    Remove(usize),
+    /// The n-th source comes, or comes again.
+    Declare(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -152,6 +156,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (1_u64..20 * MINUTE).prop_map(Deed::Wait),
         4 => (0_usize..8, ending, any::<u64>()).prop_map(|(n, how, draw)| Deed::End(n, how, draw)),
         1 => (0_usize..8).prop_map(Deed::Ask),
+        1 => (0_usize..6).prop_map(Deed::Remove),
+        1 => (0_usize..6).prop_map(Deed::Declare),
     ]
 }
 
@@ -168,13 +174,18 @@ struct Course {
 
 impl Course {
     fn new(hosts: Vec<Option<&'static str>>, at_once: usize) -> Self {
-        let mut polling = Polling::new(at_once);
-        for (number, host) in hosts.iter().enumerate() {
-            polling.declare(key(&number.to_string()), rule(300, *host), 0, 0);
-        }
+        let polling = Polling::new(at_once);
         let reads = vec![0; hosts.len()];
         let not_before = BTreeMap::new();
-        Self { polling, hosts, now: 0, running: Vec::new(), reads, not_before, at_once }
+        let mut course =
+            Self { polling, hosts, now: 0, running: Vec::new(), reads, not_before, at_once };
+        (0..course.hosts.len()).for_each(|number| course.declare(number));
+        course
+    }
+
+    fn declare(&mut self, number: usize) {
+        let rule = rule(300, self.hosts[number]);
+        self.polling.declare(&key(&number.to_string()), rule, self.now, self.now);
     }
 
     fn begin(&mut self) {
@@ -231,10 +242,17 @@ proptest! {
                 }
                 Deed::End(which, how, draw) => course.end(which, &how, draw),
                 Deed::Ask(number) => course.polling.ask(&key(&number.to_string()), course.now),
+                Deed::Remove(number) => {
+                    course.polling.remove(&key(&number.to_string()), course.now);
+                }
+                Deed::Declare(number) => course.declare(number),
             }
             course.begin();
         }
-        // From here on everything goes well: within the longest wait, each is read once more.
+        // From here on all are there and everything goes well: within the longest wait, each is read
+        // once more.
+        (0..6).for_each(|number| course.declare(number));
+        course.begin();
         let before = course.reads.clone();
         let until = course.now + 14 * HOUR;
         while course.now < until {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::time::Instant;
+
 use super::super::*;
 use crate::adapters::offline::polls::PollFiles;
 use crate::adapters::offline::source_cache::SourceCache;
