@@ -233,7 +233,11 @@ impl ChannelActor {
                     .iter()
                     .map(|done| (done.stage, done.output.clone()))
                     .collect(),
-                used_topics: if choosing { state.topics.clone() } else { Default::default() },
+                used_topics: if choosing {
+                    state.topics.values().cloned().collect()
+                } else {
+                    Vec::new()
+                },
                 used_sentences: if choosing || writing {
                     state.sentences.clone()
                 } else {

@@ -39,8 +39,8 @@ pub struct StageJob {
     pub requested_topic: Option<String>,
     /// What the stages before it produced.
     pub inputs: BTreeMap<StageName, StageOutput>,
-    /// Topics the channel has used.
-    pub used_topics: BTreeMap<String, Arc<UsedTopic>>,
+    /// Topics the channel has used, by their keys.
+    pub used_topics: Vec<Arc<UsedTopic>>,
     /// Fingerprints of source sentences the channel has used.
     pub used_sentences: BTreeSet<u64>,
     /// Its limits.
@@ -56,13 +56,6 @@ pub enum StageMsg {
     Cancel(Ticket),
     /// Nothing is to do: stop, unless something came in between.
     Passivate,
-    /// A job of this actor is over.
-    Finished {
-        /// Which.
-        ticket: Ticket,
-        /// How.
-        result: Box<Result<StageSuccess, Failure>>,
-    },
     /// Look whether there is anything to do.
     CheckIdle,
 }
@@ -73,7 +66,6 @@ impl Kind for StageMsg {
             Self::Run(_) => "run",
             Self::Cancel(_) => "cancel",
             Self::Passivate => "passivate",
-            Self::Finished { .. } => "finished",
             Self::CheckIdle => "check_idle",
         }
     }
@@ -199,8 +191,9 @@ impl Kind for ChannelMsg {
 /// A stage's actor must accept a job within this time, or it is taken for dead.
 pub const ACCEPT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A stage's actor without a job for this long is passivated.
-pub const IDLE_LIMIT: Duration = Duration::from_secs(300);
+/// How often a stage's actor looks whether it is idle: one that had no job from one look to the next
+/// is passivated.
+pub const IDLE_LOOK: Duration = Duration::from_secs(150);
 
 /// Wall-clock deadlines are looked at again at least this often, because clocks jump.
 pub const RECHECK: Duration = Duration::from_secs(30);

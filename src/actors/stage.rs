@@ -4,18 +4,17 @@
 //! in time, done, recorded, and reported. What a stage does in particular is its [`StageWork`].
 //!
 //! Architecture invariant: the handler never awaits the work; every accepted job has exactly one
-//! outcome unless its channel cancelled it; when the shell dies its jobs are aborted with it.
+//! outcome, though its channel may have cancelled it meanwhile; when the shell dies its jobs are
+//! aborted with it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::messages::{ChannelMsg, IDLE_LIMIT, StageJob, StageMsg, StageReport};
+use super::messages::{ChannelMsg, IDLE_LOOK, StageJob, StageMsg, StageReport};
 use super::stage_run::carry_out;
 use super::stage_work::{StageTools, StageWork};
 use crate::domain::command::StageSuccess;
@@ -44,22 +43,43 @@ pub struct StageShell {
 /// A job under way.
 #[derive(Debug)]
 struct Running {
+    /// Tells it from a later job with the same ticket.
+    number: u64,
     cancel: CancellationToken,
     abort: AbortHandle,
+}
+
+/// The jobs under way: the shell takes them on, their tasks take themselves off.
+#[derive(Debug, Clone, Default)]
+struct Jobs(Arc<Mutex<BTreeMap<Ticket, Running>>>);
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Ticket, Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_off(&self, ticket: Ticket, number: u64) {
+        let mut jobs = self.lock();
+        if jobs.get(&ticket).is_some_and(|running| running.number == number) {
+            jobs.remove(&ticket);
+        }
+    }
 }
 
 /// What the shell carries.
 #[derive(Debug, Default)]
 pub struct Carried {
-    jobs: BTreeMap<Ticket, Running>,
-    /// Since when there are none.
-    idle_since: Option<Instant>,
+    jobs: Jobs,
+    /// How many jobs it was given.
+    given: u64,
+    /// Whether there was a job since the last look for idleness.
+    was_busy: bool,
     idle_check: Option<AbortHandle>,
 }
 
 impl Drop for Carried {
     fn drop(&mut self) {
-        for running in self.jobs.values() {
+        for running in self.jobs.lock().values() {
             running.abort.abort();
         }
         if let Some(check) = &self.idle_check {
@@ -91,18 +111,13 @@ impl Actor for StageShell {
         match message {
             StageMsg::Run(job) => self.run(&handling, carried, *job),
             StageMsg::Cancel(ticket) => {
-                if let Some(running) = carried.jobs.remove(&ticket) {
+                if let Some(running) = carried.jobs.lock().remove(&ticket) {
                     running.cancel.cancel();
                     running.abort.abort();
                 }
             }
-            StageMsg::Finished { ticket, result } => {
-                if carried.jobs.remove(&ticket).is_some() {
-                    self.report(&handling, StageReport::Outcome { ticket, result });
-                }
-            }
             StageMsg::CheckIdle => self.check_idleness(&handling, carried),
-            StageMsg::Passivate if carried.jobs.is_empty() => {
+            StageMsg::Passivate if carried.jobs.lock().is_empty() => {
                 myself.stop(Some("passivated".to_owned()));
             }
             StageMsg::Passivate => {}
@@ -113,68 +128,66 @@ impl Actor for StageShell {
 }
 
 impl StageShell {
-    fn report(&self, handling: &Handling, report: StageReport) {
-        let message = ChannelMsg::Stage { stage: self.work.stage(), life: self.life, report };
-        // A channel that ended takes its stages with it.
-        let _ = self.channel.cast(handling.trace(), message);
+    /// What tells the channel of this life's jobs, from wherever it is called.
+    fn reports(&self, trace: Trace) -> impl Fn(StageReport) + Send + 'static {
+        let (stage, life, channel) = (self.work.stage(), self.life, self.channel.clone());
+        move |report| {
+            // A channel that ended takes its stages with it.
+            let _ = channel.cast(trace, ChannelMsg::Stage { stage, life, report });
+        }
     }
 
+    /// Takes the job on. Its task says itself that it is accepted and how it ended: one turn of the
+    /// shell less for each.
     fn run(&self, handling: &Handling, carried: &mut Carried, job: StageJob) {
         let ticket = job.ticket;
-        self.report(handling, StageReport::Accepted(ticket));
-        if carried.jobs.contains_key(&ticket) {
+        let report = self.reports(handling.trace());
+        carried.was_busy = true;
+        carried.given += 1;
+        let number = carried.given;
+        let mut jobs = carried.jobs.lock();
+        if jobs.contains_key(&ticket) {
+            report(StageReport::Accepted(ticket));
             return;
         }
         let cancel = CancellationToken::new();
         let work = Arc::clone(&self.work);
         let tools = self.tools.clone();
-        let token = cancel.clone();
-        let handle = self.handle.clone();
-        let trace = handling.trace();
+        let (token, all) = (cancel.clone(), carried.jobs.clone());
         let task = tokio::spawn(async move {
-            let result =
-                Box::new(outcome_of(caught(carry_out(&*work, &tools, &job, &token)).await));
-            // If the shell died in the meantime, its channel has booked the job as failed.
-            let _ = handle.cast(trace, StageMsg::Finished { ticket, result });
+            report(StageReport::Accepted(ticket));
+            let result = outcome_of(caught(carry_out(&*work, &tools, &job, &token)).await);
+            all.take_off(ticket, number);
+            // If the shell died in the meantime, the channel has booked the job as failed.
+            report(StageReport::Outcome { ticket, result: Box::new(result) });
         });
-        let abort = task.abort_handle();
-        carried.jobs.insert(ticket, Running { cancel, abort });
+        jobs.insert(ticket, Running { number, cancel, abort: task.abort_handle() });
     }
 
-    /// Notes since when the shell has had nothing to do, and wakes it when that is long ago. One alarm
-    /// goes on while work comes and goes.
+    /// Sets the alarm that looks for idleness. One goes on while work comes and goes.
     fn watch_idleness(&self, carried: &mut Carried) {
-        if !carried.jobs.is_empty() {
-            carried.idle_since = None;
-            return;
-        }
-        let since = *carried.idle_since.get_or_insert_with(Instant::now);
         if carried.idle_check.is_some() {
             return;
         }
         let handle = self.handle.clone();
-        let left = (since + IDLE_LIMIT).saturating_duration_since(Instant::now());
-        let check = tokio::spawn(after(left, move || {
+        let check = tokio::spawn(async move {
+            tokio::time::sleep(IDLE_LOOK).await;
             // A shell that ended is not idle any more.
             let _ = handle.cast(Trace::default(), StageMsg::CheckIdle);
-        }));
+        });
         carried.idle_check = Some(check.abort_handle());
     }
 
-    /// The alarm has gone off.
+    /// The alarm has gone off: idle is who had no job from one alarm to the next.
     fn check_idleness(&self, handling: &Handling, carried: &mut Carried) {
         carried.idle_check = None;
-        if carried.idle_since.is_some_and(|since| since.elapsed() >= IDLE_LIMIT) {
-            self.report(handling, StageReport::Idle);
-            // It is asked again if nothing comes of that.
-            carried.idle_since = None;
+        let is_busy = !carried.jobs.lock().is_empty();
+        if !is_busy && !carried.was_busy {
+            // The channel is asked again at the next alarm if nothing comes of it.
+            self.reports(handling.trace())(StageReport::Idle);
         }
+        carried.was_busy = is_busy;
     }
-}
-
-async fn after(wait: Duration, then: impl FnOnce() + Send) {
-    tokio::time::sleep(wait).await;
-    then();
 }
 
 /// A panic of the work is a failure of the attempt, not of the actor.

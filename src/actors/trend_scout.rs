@@ -2,7 +2,6 @@
 //!
 //! Architecture invariant: it never chooses a story the channel has told before.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -50,8 +49,8 @@ impl TrendScout {
 
 /// The profiles of the topics a channel has used.
 #[must_use]
-pub fn told(used: &BTreeMap<String, Arc<UsedTopic>>) -> Vec<TopicProfile> {
-    used.values().map(|topic| topic.profile.clone()).collect()
+pub fn told<'a>(used: impl IntoIterator<Item = &'a Arc<UsedTopic>>) -> Vec<TopicProfile> {
+    used.into_iter().map(|topic| topic.profile.clone()).collect()
 }
 
 /// The stories of other topics that may be told beside the topic of `job`; none when it is long
@@ -90,7 +89,8 @@ impl StageWork for TrendScout {
     fn settings(&self, job: &StageJob, tools: &StageTools) -> String {
         // What is used belongs to the key: a choice that another workflow took first must not be
         // found again.
-        let used: Vec<&str> = job.used_topics.keys().map(String::as_str).collect();
+        let used: Vec<&str> =
+            job.used_topics.iter().map(|used| used.profile.key.as_str()).collect();
         let told: Vec<u8> = job.used_sentences.iter().flat_map(|told| told.to_le_bytes()).collect();
         let profile = &tools.profile;
         format!(

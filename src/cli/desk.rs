@@ -87,7 +87,7 @@ impl Desk for NodeDesk {
         let Some(RunningChannel { setup, .. }) = self.channels.get(channel) else {
             return Ok(Vec::new());
         };
-        let told = self.fold.read(setup.profile.id, |state| told(&state.topics));
+        let told = self.fold.read(setup.profile.id, |state| told(state.topics.values()));
         trends_of(&setup, told).await
     }
 

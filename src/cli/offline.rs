@@ -93,7 +93,7 @@ pub(super) fn trends(
     }
     let mut rows: Vec<TrendView> = Vec::new();
     for (name, setup) in &setups {
-        let used = fold.read(setup.profile.id, |state| told(&state.topics));
+        let used = fold.read(setup.profile.id, |state| told(state.topics.values()));
         let found = wait_for(trends_of(setup, used))?;
         rows.extend(found.into_iter().map(|row| TrendView { channel: name.clone(), row }));
     }

@@ -120,7 +120,7 @@ async fn standing(fold: &Fold, setup: &ChannelSetup) -> Result<Standing, CliErro
             .at(format!("channel {}", profile.name))
             .remedy("check the [[channel.trends]] of the config with `ytempire config check`")
     })?;
-    let used = told(&state.topics);
+    let used = told(state.topics.values());
     let topics = rank(&Material::of(&harvest.stories, harvest.as_of, &profile.niche, &used));
     Ok(Standing { round, workflow, has_topic: !topics.is_empty() })
 }
