@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -16,6 +17,9 @@ use crate::domain::ids::Seq;
 /// Events between two checkpoints of a running node: less than half a second of reading at the next
 /// start, measured with 2 KB in each outcome.
 pub const CHECKPOINT_EVERY: u64 = 100_000;
+
+/// How often a journal that grows is looked at: to be woken by every commit would cost more.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Writes the checkpoints of one journal.
 #[derive(Debug)]
@@ -83,6 +87,7 @@ impl Checkpointer {
             if applied.changed().await.is_err() {
                 return;
             }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 }

@@ -149,10 +149,13 @@ impl Fold {
     /// [`RecordError`] when the frame cannot be understood or is not the next; nothing is changed
     /// then.
     pub fn take(&self, frame: &Frame) -> Result<Arc<CommittedFrame>, RecordError> {
-        self.take_known(frame, record::decode(frame)?)
+        let committed = self.take_known(frame, record::decode(frame)?)?;
+        self.announce([Arc::clone(&committed)]);
+        Ok(committed)
     }
 
     /// Takes the next frame in, of which it is known that it says `commit`: its sender encoded it.
+    /// Followers are not told yet: see [`Self::announce`].
     ///
     /// # Errors
     /// [`RecordError::OutOfSequence`] when it is not the next; nothing is changed then.
@@ -163,22 +166,26 @@ impl Fold {
     ) -> Result<Arc<CommittedFrame>, RecordError> {
         debug_assert_eq!(record::decode(frame).ok().as_ref(), Some(&commit), "D7");
         let committed = Arc::new(CommittedFrame { first_seq: frame.first_seq, commit });
-        {
-            let mut books = self.books();
-            let next = books.point.applied.0 + 1;
-            if frame.first_seq.0 != next {
-                return Err(RecordError::OutOfSequence { next, found: frame.first_seq.0 });
-            }
-            books.apply(frame.first_seq, &committed.commit);
-            let mut history = blake3::Hasher::new();
-            history.update(&books.point.fingerprint).update(&frame.payload);
-            books.point =
-                Point { applied: frame.last_seq(), fingerprint: *history.finalize().as_bytes() };
+        let mut books = self.books();
+        let next = books.point.applied.0 + 1;
+        if frame.first_seq.0 != next {
+            return Err(RecordError::OutOfSequence { next, found: frame.first_seq.0 });
         }
-        self.applied.send_replace(frame.last_seq());
-        // Nobody may be listening; then nobody is told.
-        let _ = self.committed.send(Arc::clone(&committed));
+        books.apply(frame.first_seq, &committed.commit);
+        let mut history = blake3::Hasher::new();
+        history.update(&books.point.fingerprint).update(&frame.payload);
+        books.point =
+            Point { applied: frame.last_seq(), fingerprint: *history.finalize().as_bytes() };
         Ok(committed)
+    }
+
+    /// Tells followers of frames that were taken in, each once and in sequence order.
+    pub fn announce(&self, committed: impl IntoIterator<Item = Arc<CommittedFrame>>) {
+        for frame in committed {
+            // Nobody may be listening; then nobody is told.
+            let _ = self.committed.send(frame);
+        }
+        self.applied.send_replace(self.applied());
     }
 
     /// The last sequence number that is in.

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, Section};
 use super::codec::{self, CodecError};
-use super::fold::{Fold, Point, Snapshot};
+use super::fold::{CommittedFrame, Fold, Point, Snapshot};
 use super::frame::Frame;
 use super::log::{LogError, Problem};
 use super::part::Part;
 use super::queue::{GroupLimits, JournalHandle, WriterLoop, queue};
-use super::record::{Commit, RecordError};
+use super::record::{self, Commit, RecordError};
 use super::segment::SegmentOptions;
 use super::segment::files::{DiskFiles, FileLayer};
 use super::segment::log::Opening;
 use super::segment::prune::remove_segments_up_to;
 use super::verify::Frames;
-use super::writer::Writer;
+use super::writer::{Commits, Writer};
 use crate::domain::ids::{ChannelId, Seq};
 use crate::domain::upcast;
 use crate::telemetry::failpoint;
@@ -137,20 +137,32 @@ pub fn open(folder: &Path, options: SegmentOptions) -> Result<OpenJournal, OpenE
     Ok(OpenJournal { fold, handle, writer, checkpoint, torn_tail, damaged_checkpoints })
 }
 
+/// A fold behind a writer.
+struct Folding {
+    fold: Arc<Fold>,
+    /// What followers have not been told of.
+    taken: Vec<Arc<CommittedFrame>>,
+}
+
+impl Commits for Folding {
+    fn take(&mut self, frame: &Frame, commit: Option<Commit>) {
+        // A frame was encoded by this very program: that it cannot be decoded is a bug that must
+        // stop the journal before anything builds on it, and the writer turns a panic into that.
+        let commit = commit.map_or_else(|| record::decode(frame), Ok);
+        let taken = commit.and_then(|commit| self.fold.take_known(frame, commit));
+        self.taken.push(taken.unwrap_or_else(|error| panic!("a frame just written: {error}")));
+    }
+
+    fn announce(&mut self) {
+        self.fold.announce(self.taken.drain(..));
+    }
+}
+
 /// A writer over `log` that folds what it commits into `fold`.
 #[must_use]
 pub fn drive(log: Box<dyn super::log::Log>, fold: &Arc<Fold>) -> (JournalHandle, WriterLoop) {
-    let committed_into = Arc::clone(fold);
-    let on_commit = Box::new(move |frame: &Frame, commit: Option<Commit>| {
-        // A frame was encoded by this very program: that it cannot be decoded is a bug that must
-        // stop the journal before anything builds on it, and the writer turns a panic into that.
-        let taken = match commit {
-            Some(commit) => committed_into.take_known(frame, commit),
-            None => committed_into.take(frame),
-        };
-        assert!(taken.is_ok(), "a frame just written cannot be read");
-    });
-    queue(Writer::new(log, fold.generations(), on_commit), GroupLimits::default())
+    let folding = Box::new(Folding { fold: Arc::clone(fold), taken: Vec::new() });
+    queue(Writer::new(log, fold.generations(), folding), GroupLimits::default())
 }
 
 /// Folds the journal in `folder` without changing a byte. An absent journal is an empty one.

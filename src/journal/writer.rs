@@ -142,8 +142,16 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// Takes every committed frame, in sequence order, with what it says where that is known: the fold.
-pub type OnCommit = Box<dyn FnMut(&Frame, Option<Commit>) + Send>;
+/// Takes every committed frame: the fold.
+pub trait Commits: Send {
+    /// Takes the next frame in, in sequence order, with what it says where that is known. Its sender is
+    /// told afterwards.
+    fn take(&mut self, frame: &Frame, commit: Option<Commit>);
+
+    /// Tells others of the frames that were taken since the last call. It comes after their senders
+    /// have been told: those go on with the work, and whoever follows can wait for them.
+    fn announce(&mut self);
+}
 
 /// Fires once, with the cause, when the journal has failed.
 pub type Failure = watch::Receiver<Option<Arc<LogError>>>;
@@ -152,7 +160,7 @@ pub type Failure = watch::Receiver<Option<Arc<LogError>>>;
 pub struct Writer {
     log: Box<dyn Log>,
     generations: BTreeMap<ChannelId, Generation>,
-    on_commit: OnCommit,
+    commits: Box<dyn Commits>,
     failure: watch::Sender<Option<Arc<LogError>>>,
 }
 
@@ -163,9 +171,9 @@ impl Writer {
     pub fn new(
         log: Box<dyn Log>,
         generations: BTreeMap<ChannelId, Generation>,
-        on_commit: OnCommit,
+        commits: Box<dyn Commits>,
     ) -> Self {
-        Self { log, generations, on_commit, failure: watch::channel(None).0 }
+        Self { log, generations, commits, failure: watch::channel(None).0 }
     }
 
     /// Watches for the failure of the journal.
@@ -210,6 +218,7 @@ impl Writer {
             };
             reply.send(answer);
         }
+        self.commits.announce();
     }
 
     /// Closes the log cleanly, unless it has failed.
@@ -273,7 +282,7 @@ impl Writer {
         for (frame, commit) in frames.iter().zip(commits) {
             // The fold keeps its own panics per channel; one that gets here must still be told to
             // everybody who waits, and no further frame may pass over it.
-            catch_unwind(AssertUnwindSafe(|| (self.on_commit)(frame, commit)))
+            catch_unwind(AssertUnwindSafe(|| self.commits.take(frame, commit)))
                 .map_err(|_| LogError::FoldPanicked(frame.first_seq.0))?;
         }
         Ok(())

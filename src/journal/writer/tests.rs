@@ -33,9 +33,32 @@ fn events(count: u16) -> (AppendRequest, Answer) {
     request(1, FrameKind::Events, count)
 }
 
-fn writer_on(disk: &MemoryDisk, on_commit: OnCommit) -> Writer {
+/// A fold that only says what it is told.
+impl<F: FnMut(&Frame, Option<Commit>) + Send> Commits for F {
+    fn take(&mut self, frame: &Frame, commit: Option<Commit>) {
+        self(frame, commit);
+    }
+
+    fn announce(&mut self) {}
+}
+
+fn writer_on(disk: &MemoryDisk, commits: impl Commits + 'static) -> Writer {
     let log = MemoryLog::open(disk, Seq(0), &mut |_| {});
-    Writer::new(Box::new(log), BTreeMap::from([(channel("space"), Generation(1))]), on_commit)
+    let generations = BTreeMap::from([(channel("space"), Generation(1))]);
+    Writer::new(Box::new(log), generations, Box::new(commits))
+}
+
+/// Writes down what happens in which order.
+struct Story(Arc<Mutex<Vec<String>>>);
+
+impl Commits for Story {
+    fn take(&mut self, frame: &Frame, _: Option<Commit>) {
+        self.0.lock().unwrap().push(format!("fold {}", frame.first_seq));
+    }
+
+    fn announce(&mut self) {
+        self.0.lock().unwrap().push("announce".to_owned());
+    }
 }
 
 fn answered(mut answer: Answer) -> Result<Committed, AppendError> {
@@ -43,13 +66,10 @@ fn answered(mut answer: Answer) -> Result<Committed, AppendError> {
 }
 
 #[test]
-fn a_group_is_numbered_densely_synced_once_folded_and_then_acknowledged() {
+fn a_group_is_numbered_densely_synced_once_folded_acknowledged_and_then_announced() {
     let disk = MemoryDisk::default();
     let story = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&story);
-    let fold =
-        move |frame: &Frame, _| told.lock().unwrap().push(format!("fold {}", frame.first_seq));
-    let mut writer = writer_on(&disk, Box::new(fold));
+    let mut writer = writer_on(&disk, Story(Arc::clone(&story)));
     let group = [2, 1, 5].map(|count| {
         let told = Arc::clone(&story);
         let reply = Reply::call(move |outcome| {
@@ -59,7 +79,7 @@ fn a_group_is_numbered_densely_synced_once_folded_and_then_acknowledged() {
     });
     // The replaced replies above were answered with `Closed` when they were dropped.
     writer.commit_group(group.into());
-    let wanted = ["fold 1", "fold 3", "fold 4", "ack 1", "ack 3", "ack 4"];
+    let wanted = ["fold 1", "fold 3", "fold 4", "ack 1", "ack 3", "ack 4", "announce"];
     assert_eq!(*story.lock().unwrap(), wanted);
     assert_eq!((disk.syncs(), disk.synced_frames()), (1, 3));
     assert_eq!(disk.frames()[2].last_seq(), Seq(8));
@@ -68,7 +88,7 @@ fn a_group_is_numbered_densely_synced_once_folded_and_then_acknowledged() {
 #[test]
 fn an_older_generation_is_refused_from_its_raising_on() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_, _| {}));
+    let mut writer = writer_on(&disk, |_: &Frame, _| {});
     let (old, old_answer) = events(1);
     let (raise, raise_answer) = request(2, FrameKind::Generation, 1);
     let (stale, stale_answer) = events(1);
@@ -88,7 +108,7 @@ fn an_older_generation_is_refused_from_its_raising_on() {
 #[test]
 fn senseless_frames_are_refused_without_harm_to_their_group() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_, _| {}));
+    let mut writer = writer_on(&disk, |_: &Frame, _| {});
     let (empty, empty_answer) = events(0);
     let (mut large, large_answer) = events(1);
     large.payload = vec![0; MAX_PAYLOAD + 1];
@@ -134,7 +154,7 @@ fn a_failed_sync_stops_the_writer_for_good() {
 #[test]
 fn a_panic_of_the_fold_is_told_to_all_who_wait() {
     let disk = MemoryDisk::default();
-    let mut writer = writer_on(&disk, Box::new(|_, _| panic!("a fold that panics, on purpose")));
+    let mut writer = writer_on(&disk, |_: &Frame, _| panic!("a fold that panics, on purpose"));
     let (first, answer) = events(1);
     writer.commit_group(vec![first]);
     assert_eq!(answered(answer).unwrap_err().code(), "fold_panicked");
@@ -145,7 +165,7 @@ fn a_panic_of_the_fold_is_told_to_all_who_wait() {
 async fn the_queue_gathers_what_waits_and_closes_after_it() {
     let disk = MemoryDisk::default();
     let limits = GroupLimits { frames: 4, bytes: 1 << 20, ..GroupLimits::default() };
-    let (handle, writer_loop) = queue(writer_on(&disk, Box::new(|_, _| {})), limits);
+    let (handle, writer_loop) = queue(writer_on(&disk, |_: &Frame, _| {}), limits);
     let answers: Vec<Answer> = (0..10)
         .map(|_| {
             let (request, answer) = events(1);
@@ -176,7 +196,7 @@ async fn a_thread_commits_to_disk_what_many_send_at_once() {
     let (log, _) =
         SegmentLog::open(files.clone(), folder.path(), options, Seq(0), &mut |_| {}).unwrap();
     let generations = BTreeMap::from([(channel("space"), Generation(1))]);
-    let writer = Writer::new(Box::new(log), generations, Box::new(|_, _| {}));
+    let writer = Writer::new(Box::new(log), generations, Box::new(|_: &Frame, _| {}));
     let (handle, writer_loop) = queue(writer, GroupLimits::default());
     let thread = writer_loop.spawn_thread().unwrap();
     let senders: Vec<_> = (0..4)
@@ -206,8 +226,7 @@ async fn a_thread_commits_to_disk_what_many_send_at_once() {
 #[test]
 fn a_writer_that_is_gone_answers_everything() {
     let disk = MemoryDisk::default();
-    let (handle, writer_loop) =
-        queue(writer_on(&disk, Box::new(|_, _| {})), GroupLimits::default());
+    let (handle, writer_loop) = queue(writer_on(&disk, |_: &Frame, _| {}), GroupLimits::default());
     let (request, answer) = events(1);
     handle.append(request);
     drop(writer_loop);
@@ -226,7 +245,8 @@ fn figures_of_appending_two_kilobytes() {
     let opened = SegmentLog::open(files.clone(), folder.path(), options, Seq(0), &mut |_| {});
     println!("new journal: {:?}", started.elapsed());
     let generations = BTreeMap::from([(channel("space"), Generation(1))]);
-    let mut writer = Writer::new(Box::new(opened.unwrap().0), generations, Box::new(|_, _| {}));
+    let mut writer =
+        Writer::new(Box::new(opened.unwrap().0), generations, Box::new(|_: &Frame, _| {}));
     for (group, rounds) in [(1, 10_000), (64, 3_000)] {
         let mut spans = Vec::new();
         let all = tokio::time::Instant::now();
