@@ -1,5 +1,6 @@
 //! Starting workflows on a bench's node, and waiting for their ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
@@ -11,8 +12,8 @@ use crate::cli::output::{CliError, Exit};
 use crate::cli::run::Node;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
-use crate::domain::ids::{CommandId, WorkflowId};
-use crate::domain::workflow::{ContentType, Priority};
+use crate::domain::ids::{ChannelId, CommandId, WorkflowId};
+use crate::domain::workflow::{ContentType, Ending, Priority};
 use crate::journal::fold::CommittedFrame;
 use crate::supervision::envelope::Trace;
 use crate::supervision::handle::Handle;
@@ -46,8 +47,7 @@ impl Starter {
     /// [`CliError`] when its channel does not run.
     pub(super) fn start(&mut self) -> Result<WorkflowId, CliError> {
         let failed = |error| CliError::new(Exit::Failed, "not_started", error);
-        let id = CommandId::new(format!("bench-{}-{}", self.series, self.next));
-        let id = id.map_err(|error| failed(error.to_string()))?;
+        let id = self.command(self.next)?;
         let workflow = WorkflowId::of_command(&id);
         let turn = usize::try_from(self.next).unwrap_or(0) % self.channels.len().max(1);
         self.next += 1;
@@ -64,6 +64,39 @@ impl Starter {
         sent.map_err(|error| failed(error.code().to_owned()))?;
         Ok(workflow)
     }
+
+    fn command(&self, number: u64) -> Result<CommandId, CliError> {
+        let id = CommandId::new(format!("bench-{}-{number}", self.series));
+        id.map_err(|error| CliError::new(Exit::Failed, "not_started", error))
+    }
+
+    /// Those that were started from number `first` on and are over, as the fold has them.
+    fn over(&self, node: &Node, first: u64) -> Result<BTreeSet<WorkflowId>, CliError> {
+        let mut over = BTreeSet::new();
+        for number in first..self.next {
+            let turn = number % (self.channels.len() as u64).max(1);
+            let name = channel_name(u32::try_from(turn).unwrap_or(0))?;
+            let workflow = WorkflowId::of_command(&self.command(number)?);
+            let cause = node.fold.read(ChannelId::of_name(&name), |state| {
+                let found = state.workflows.get(&workflow)?;
+                match (found.ending(), found.is_live()) {
+                    (None, true) => None,
+                    (Some(Ending::Completed(_)), _) => Some(None),
+                    _ => Some(Some("it did not complete".to_owned())),
+                }
+            });
+            match cause {
+                None => {}
+                Some(None) => drop(over.insert(workflow)),
+                Some(Some(cause)) => return Err(failed_workflow(workflow, cause)),
+            }
+        }
+        Ok(over)
+    }
+}
+
+fn failed_workflow(workflow: WorkflowId, cause: String) -> CliError {
+    CliError::new(Exit::Failed, "workflow_failed", cause).at(workflow)
 }
 
 /// Hears of everything that is committed.
@@ -124,25 +157,28 @@ pub(super) async fn run_all(
     count: u32,
     at_once: u32,
 ) -> Result<(), CliError> {
-    let (mut started, mut over) = (0, 0);
+    let (first, mut started) = (starter.next, 0);
+    let mut over = BTreeSet::new();
     while started < count.min(at_once) {
         starter.start()?;
         started += 1;
     }
-    while over < count {
-        let frame = listener.next(node).await?.ok_or_else(|| {
-            let message = "more was committed than the bench could follow";
-            CliError::new(Exit::Failed, "bench_too_slow", message)
-        })?;
-        for end in ends(&frame) {
-            end.map_err(|(workflow, cause)| {
-                CliError::new(Exit::Failed, "workflow_failed", cause).at(workflow)
-            })?;
-            over += 1;
-            if started < count {
-                starter.start()?;
-                started += 1;
+    while over.len() < count as usize {
+        match listener.next(node).await? {
+            Some(frame) => {
+                for end in ends(&frame) {
+                    over.insert(end.map_err(|(workflow, cause)| failed_workflow(workflow, cause))?);
+                }
             }
+            // So much was committed at once that some was missed.
+            None => {
+                *listener = Listener::new(node);
+                over.extend(starter.over(node, first)?);
+            }
+        }
+        while started < count && (started as usize) < over.len() + at_once as usize {
+            starter.start()?;
+            started += 1;
         }
     }
     Ok(())

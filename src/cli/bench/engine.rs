@@ -9,11 +9,14 @@ use tokio::time::Instant;
 use super::EngineArgs;
 use super::bench_node::BenchNode;
 use super::drive::{Listener, Starter, run_all};
-use super::figures::{cpu_time, peak_rss_mib, refuse_memory, sync_time};
+use super::figures::{SyncProbe, cpu_time, peak_rss_mib, refuse_memory};
 use super::read_back::{ALONE, CROWD, ReadBack, in_another_process, refuse_used};
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
 use crate::telemetry::syncs;
+
+/// So many syncs are measured after so many workflows.
+const PROBES: usize = 20;
 
 /// What was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -43,7 +46,6 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
     let folder = settings.data_dir();
     refuse_memory(folder)?;
     refuse_used(folder)?;
-    let fdatasync = sync_time(folder)?;
     let bench = BenchNode {
         channels: args.channels,
         payload: args.payload as usize,
@@ -61,11 +63,20 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
     let synced = syncs::count() - synced_before;
     let mut alone = Starter::new(&node, 1, ALONE)?;
     let mut latencies = Vec::new();
-    for _ in 0..args.alone {
+    // Syncs are measured in between: what one takes changes within seconds.
+    let mut probe = SyncProbe::new(folder, PROBES * (args.alone as usize / PROBES + 1))?;
+    for number in 0..args.alone as usize {
+        if number % PROBES == 0 {
+            probe.measure(PROBES)?;
+        }
         let began = Instant::now();
         run_all(&node, &mut alone, &mut listener, 1, 1).await?;
         latencies.push(began.elapsed());
     }
+    if latencies.is_empty() {
+        probe.measure(PROBES)?;
+    }
+    let fdatasync = probe.median()?;
     latencies.sort_unstable();
     drop(listener);
     node.stop().await;

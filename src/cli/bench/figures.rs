@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,6 +13,9 @@ use crate::cli::output::{CliError, Exit};
 
 /// `f_type` of file systems in memory (`statfs(2)`): tmpfs, ramfs.
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58F6];
+
+/// What a probe makes durable at a time.
+const PIECE: [u8; 2_048] = [7; 2_048];
 
 /// Processor time of all threads of this process so far.
 pub(super) fn cpu_time() -> Duration {
@@ -43,24 +46,54 @@ pub(super) fn refuse_memory(folder: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// How long making 2 KiB durable takes in `folder`: appended to a file that is filled with zeros, as
-/// the journal's are. The median of many.
-pub(super) fn sync_time(folder: &Path) -> Result<Duration, CliError> {
-    const TIMES: u64 = 200;
-    const PIECE: [u8; 2_048] = [7; 2_048];
-    let path = folder.join("sync-time");
-    let failed = |error: std::io::Error| unwritable(&path, &error);
-    let file = File::create(&path).map_err(failed)?;
-    file.write_all_at(&vec![0; PIECE.len() * TIMES as usize], 0).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    let mut took = Vec::new();
-    for number in 0..TIMES {
-        let began = Instant::now();
-        file.write_all_at(&PIECE, number * PIECE.len() as u64).map_err(failed)?;
-        file.sync_data().map_err(failed)?;
-        took.push(began.elapsed());
+/// Measures how long it takes to make 2 KiB durable: appended to a file that is filled with zeros, as
+/// the journal's are.
+pub(super) struct SyncProbe {
+    path: PathBuf,
+    file: File,
+    took: Vec<Duration>,
+}
+
+impl SyncProbe {
+    /// A probe in `folder` for `times` measurements.
+    ///
+    /// # Errors
+    /// [`CliError`] when the folder cannot be written.
+    pub(super) fn new(folder: &Path, times: usize) -> Result<Self, CliError> {
+        let path = folder.join("sync-time");
+        let make = || {
+            let file = File::create(&path)?;
+            file.write_all_at(&vec![0; PIECE.len() * times], 0)?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = make().map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { path, file, took: Vec::with_capacity(times) })
     }
-    fs::remove_file(&path).map_err(failed)?;
-    took.sort_unstable();
-    Ok(took.get(took.len() / 2).copied().unwrap_or_default())
+
+    /// Measures so often, one after the other.
+    ///
+    /// # Errors
+    /// [`CliError`] when the file cannot be written.
+    pub(super) fn measure(&mut self, times: usize) -> Result<(), CliError> {
+        let failed = |error: std::io::Error| unwritable(&self.path, &error);
+        for _ in 0..times {
+            let at = (self.took.len() * PIECE.len()) as u64;
+            let began = Instant::now();
+            self.file.write_all_at(&PIECE, at).map_err(failed)?;
+            self.file.sync_data().map_err(failed)?;
+            self.took.push(began.elapsed());
+        }
+        Ok(())
+    }
+
+    /// The median; the file goes.
+    ///
+    /// # Errors
+    /// [`CliError`] when the file cannot be removed.
+    pub(super) fn median(mut self) -> Result<Duration, CliError> {
+        fs::remove_file(&self.path).map_err(|error| unwritable(&self.path, &error))?;
+        self.took.sort_unstable();
+        Ok(self.took.get(self.took.len() / 2).copied().unwrap_or_default())
+    }
 }
