@@ -298,7 +298,10 @@ impl ChannelActor {
                 Ok(())
             }
             StageReport::Outcome { ticket, result } => {
-                let Some(given) = in_hand(life, ticket, reporter) else { return Ok(()) };
+                let given = in_hand(life, ticket, reporter);
+                let Some(given) = given.filter(|given| given.stand != Stand::Over) else {
+                    return Ok(());
+                };
                 given.stand = Stand::Over;
                 self.decide(life, &outcome(ticket, *result), trace)
             }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
 
-use self::board::{DeclaredSource, Past, PostedRule, Schedule, SourceBoard};
+use self::board::{DeclaredSource, PostedRule, Schedule, SourceBoard};
 use self::harvest::ChannelSources;
 use self::reading::{ReadEnd, read_source};
 use crate::domain::ids::ChannelName;
@@ -229,6 +229,7 @@ impl Actor for SourcesActor {
             SourcesMsg::Loaded(found) => {
                 desk.loading = None;
                 for (key, kept) in found {
+                    desk.unloaded.remove(&key);
                     self.board.loaded(&key, kept);
                 }
             }
@@ -252,18 +253,24 @@ impl SourcesActor {
     fn reload(&self, desk: &mut Desk) {
         let now = self.parts.clock.now();
         let now_ms = desk.schedule.now_ms();
-        let changed = self.board.take_changed();
+        let changed = self.board.take_changed(&desk.schedule);
         let mut polling = desk.schedule.polling();
         for (key, posted) in changed {
             match posted {
                 None => polling.remove(&key, now_ms),
                 Some(PostedRule { past: None, .. }) => {
+                    // One that went and came again at once is not read by what was known before.
+                    polling.remove(&key, now_ms);
                     desk.unloaded.insert(key);
                 }
                 Some(PostedRule { rule, past: Some(past) }) => {
-                    let wait = first_wait(&past, rule.every, now);
-                    let first_ms = now_ms.saturating_add(whole_millis(wait));
-                    polling.declare(&key, rule, now_ms, first_ms);
+                    let since_read = past.read_at.map_or(rule.every, |at| now.since(at));
+                    let first = rule.every.saturating_sub(since_read);
+                    polling.declare(&key, rule, now_ms, after(now_ms, first));
+                    if let Some(until) = past.not_before {
+                        let wait = until.since(now).min(LONGEST_ASKED_WAIT);
+                        polling.spare(&key, after(now_ms, wait));
+                    }
                 }
             }
         }
@@ -368,16 +375,9 @@ fn later(own: &Mailbox<SourcesMsg>, wait: Duration, message: SourcesMsg) -> Task
     }))
 }
 
-/// How long a source that was just loaded waits for its first read.
-fn first_wait(past: &Past, every: Duration, now: Timestamp) -> Duration {
-    let since_read = past.read_at.map_or(every, |read_at| now.since(read_at));
-    let usual = every.saturating_sub(since_read);
-    let asked = past.not_before.map_or(Duration::ZERO, |until| until.since(now));
-    usual.max(asked.min(LONGEST_ASKED_WAIT))
-}
-
-fn whole_millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// Milliseconds of the schedule, `wait` after `now_ms`.
+fn after(now_ms: u64, wait: Duration) -> u64 {
+    now_ms.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 //! in time, done, recorded, and reported. What a stage does in particular is its [`StageWork`].
 //!
 //! Architecture invariant: the handler never awaits the work; every accepted job has exactly one
-//! outcome, though its channel may have cancelled it meanwhile; when the shell dies its jobs are
-//! aborted with it.
+//! outcome unless its channel cancelled it; when the shell dies its jobs are aborted with it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

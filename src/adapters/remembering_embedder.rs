@@ -3,8 +3,9 @@
 //! Why it exists: a channel asks about the same stories and told topics for every video, and the
 //! embedder may be a model in a child process with a lease; only what is new needs it.
 //!
-//! Architecture invariant: it changes no answer: a vector is found again under the text and the
-//! embedder that gave it, and nothing is kept of a failure.
+//! Architecture invariant: a vector is only found again under the text and the embedder that gave it,
+//! and nothing is kept of a failure. A model that rounds by who else is in a batch gives the vector of
+//! the first time.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -45,6 +45,8 @@ pub struct PollRule {
 struct Source {
     rule: PollRule,
     due_ms: u64,
+    /// The server asked not to be read before.
+    not_before_ms: u64,
     failures: u32,
     is_running: bool,
     /// It was removed while it is being read, and goes when that ends.
@@ -114,18 +116,42 @@ impl Polling {
         if let Some(known) = self.sources.get_mut(key) {
             known.is_leaving = false;
             if known.failures == 0 {
-                known.due_ms = known.due_ms.min(now_ms.saturating_add(millis(rule.every)));
+                let usual_ms = now_ms.saturating_add(millis(rule.every));
+                known.due_ms = known.due_ms.min(usual_ms.max(known.not_before_ms));
             }
             known.rule.every = rule.every;
         } else {
             if let Some(host) = &rule.host {
                 self.hosts.entry(host.clone()).or_default().sources += 1;
             }
-            let (failures, is_running, is_leaving) = (0, false, false);
-            let source = Source { rule, due_ms: first_ms, failures, is_running, is_leaving };
+            let source = Source {
+                rule,
+                due_ms: first_ms,
+                not_before_ms: 0,
+                failures: 0,
+                is_running: false,
+                is_leaving: false,
+            };
             self.sources.insert(key.clone(), source);
         }
         self.list(key);
+    }
+
+    /// A server asked earlier, before anything here was known, not to be asked before `until_ms`: that
+    /// holds for its whole host.
+    pub fn spare(&mut self, key: &SourceKey, until_ms: u64) {
+        self.unlist(key);
+        let Some(source) = self.sources.get_mut(key) else { return };
+        source.not_before_ms = source.not_before_ms.max(until_ms);
+        source.due_ms = source.due_ms.max(until_ms);
+        let name = source.rule.host.clone();
+        if let Some(host) = name.as_ref().and_then(|name| self.hosts.get_mut(name)) {
+            host.free_from_ms = host.free_from_ms.max(until_ms);
+        }
+        self.list(key);
+        if let Some(name) = name {
+            self.list_host(&name);
+        }
     }
 
     /// Lets a source go; a read of it that is under way still spares its host until it ends.
@@ -138,13 +164,14 @@ impl Polling {
         }
     }
 
-    /// Somebody needs a source now: it becomes due, unless it is being read or waits after a
-    /// failure. Its host is spared all the same.
+    /// Somebody needs a source now: it becomes due, unless it is being read, waits after a failure or
+    /// is to be spared. Its host is spared all the same.
     pub fn ask(&mut self, key: &SourceKey, now_ms: u64) {
-        let comes_later = |source: &&mut Source| source.failures == 0 && source.due_ms > now_ms;
         self.unlist(key);
-        if let Some(source) = self.sources.get_mut(key).filter(comes_later) {
-            source.due_ms = now_ms;
+        if let Some(source) = self.sources.get_mut(key)
+            && source.failures == 0
+        {
+            source.due_ms = source.due_ms.min(now_ms.max(source.not_before_ms));
         }
         self.list(key);
     }

@@ -185,7 +185,8 @@ impl Fold {
             // Nobody may be listening; then nobody is told.
             let _ = self.committed.send(frame);
         }
-        self.applied.send_replace(self.applied());
+        let now = self.applied();
+        self.applied.send_if_modified(|told| std::mem::replace(told, now) != now);
     }
 
     /// The last sequence number that is in.

@@ -216,9 +216,14 @@ impl SourceBoard {
     }
 
     /// The sources that changed since this was last asked, with how they are to be read; `None` for
-    /// those that are gone.
-    pub(super) fn take_changed(&self) -> Vec<(SourceKey, Option<PostedRule>)> {
+    /// those that are gone. A life of the poller that is not the newest gets nothing: what it took
+    /// would be lost.
+    pub(super) fn take_changed(&self, whose: &Schedule) -> Vec<(SourceKey, Option<PostedRule>)> {
         let mut posts = self.lock();
+        let is_newest = |newest: &Schedule| Arc::ptr_eq(&newest.polling, &whose.polling);
+        if !posts.schedule.as_ref().is_some_and(is_newest) {
+            return Vec::new();
+        }
         let changed = std::mem::take(&mut posts.changed);
         let rules = changed.into_iter().map(|key| {
             let rule = posts.rule(&key);

@@ -396,8 +396,10 @@ fn the_most_frequent_reader_of_a_source_counts_and_it_goes_with_the_last() {
     let feed = Scripted::new(|_, _| holds(&["a"]));
     let feed_every = |every| DeclaredSource { every, ..declared("feed", feed.clone()) };
     let key = feed_every(MINUTE).key;
+    let poller = Schedule::new(1);
+    board.attach(poller.clone());
     let told = || {
-        let changed = board.take_changed().into_iter();
+        let changed = board.take_changed(&poller).into_iter();
         changed.map(|(_, posted)| posted.map(|posted| posted.rule.every)).collect::<Vec<_>>()
     };
     let roles = || {
@@ -415,9 +417,11 @@ fn the_most_frequent_reader_of_a_source_counts_and_it_goes_with_the_last() {
     board.declare(&name("two"), Vec::new());
     assert_eq!((told(), board.keys()), (vec![None], Vec::new()));
     board.declare(&name("two"), vec![feed_every(MINUTE)]);
-    told();
-    board.attach(Schedule::new(1));
-    assert_eq!(told(), [Some(MINUTE)], "a new life of the poller is told everything");
+    assert_eq!(told(), [Some(MINUTE)]);
+    let next = Schedule::new(1);
+    board.attach(next.clone());
+    assert_eq!(told(), [], "an old life of the poller takes nothing away");
+    assert_eq!(board.take_changed(&next).len(), 1, "a new one is told everything");
 }
 
 #[tokio::test(start_paused = true)]

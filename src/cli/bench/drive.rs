@@ -12,7 +12,7 @@ use crate::cli::output::{CliError, Exit};
 use crate::cli::run::Node;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
-use crate::domain::ids::{ChannelId, CommandId, WorkflowId};
+use crate::domain::ids::{CommandId, WorkflowId};
 use crate::domain::workflow::{ContentType, Ending, Priority};
 use crate::journal::fold::CommittedFrame;
 use crate::supervision::envelope::Trace;
@@ -68,30 +68,6 @@ impl Starter {
     fn command(&self, number: u64) -> Result<CommandId, CliError> {
         let id = CommandId::new(format!("bench-{}-{number}", self.series));
         id.map_err(|error| CliError::new(Exit::Failed, "not_started", error))
-    }
-
-    /// Those that were started from number `first` on and are over, as the fold has them.
-    fn over(&self, node: &Node, first: u64) -> Result<BTreeSet<WorkflowId>, CliError> {
-        let mut over = BTreeSet::new();
-        for number in first..self.next {
-            let turn = number % (self.channels.len() as u64).max(1);
-            let name = channel_name(u32::try_from(turn).unwrap_or(0))?;
-            let workflow = WorkflowId::of_command(&self.command(number)?);
-            let cause = node.fold.read(ChannelId::of_name(&name), |state| {
-                let found = state.workflows.get(&workflow)?;
-                match (found.ending(), found.is_live()) {
-                    (None, true) => None,
-                    (Some(Ending::Completed(_)), _) => Some(None),
-                    _ => Some(Some("it did not complete".to_owned())),
-                }
-            });
-            match cause {
-                None => {}
-                Some(None) => drop(over.insert(workflow)),
-                Some(Some(cause)) => return Err(failed_workflow(workflow, cause)),
-            }
-        }
-        Ok(over)
     }
 }
 
@@ -157,29 +133,53 @@ pub(super) async fn run_all(
     count: u32,
     at_once: u32,
 ) -> Result<(), CliError> {
-    let (first, mut started) = (starter.next, 0);
-    let mut over = BTreeSet::new();
+    let mut waiting = BTreeSet::new();
+    let (mut started, mut over) = (0, 0);
     while started < count.min(at_once) {
-        starter.start()?;
+        waiting.insert(starter.start()?);
         started += 1;
     }
-    while over.len() < count as usize {
-        match listener.next(node).await? {
+    while over < count {
+        let ended = match listener.next(node).await? {
             Some(frame) => {
-                for end in ends(&frame) {
-                    over.insert(end.map_err(|(workflow, cause)| failed_workflow(workflow, cause))?);
-                }
+                let ends = ends(&frame).collect::<Result<Vec<_>, _>>();
+                ends.map_err(|(workflow, cause)| failed_workflow(workflow, cause))?
             }
-            // So much was committed at once that some was missed.
+            // So much was committed at once that some was missed. What is found in the fold may be
+            // heard of again, and so may what an earlier run of these waited for.
             None => {
                 *listener = Listener::new(node);
-                over.extend(starter.over(node, first)?);
+                found_over(node, &waiting)?
             }
-        }
-        while started < count && (started as usize) < over.len() + at_once as usize {
-            starter.start()?;
-            started += 1;
+        };
+        for workflow in ended {
+            if !waiting.remove(&workflow) {
+                continue;
+            }
+            over += 1;
+            if started < count {
+                waiting.insert(starter.start()?);
+                started += 1;
+            }
         }
     }
     Ok(())
+}
+
+/// Those of `waiting` that are over, as the fold has them.
+fn found_over(node: &Node, waiting: &BTreeSet<WorkflowId>) -> Result<Vec<WorkflowId>, CliError> {
+    let mut over = Vec::new();
+    for channel in node.fold.channels() {
+        node.fold.read(channel, |state| {
+            for workflow in state.workflows.values().filter(|one| waiting.contains(&one.id)) {
+                match (workflow.ending(), workflow.is_live()) {
+                    (None, true) => {}
+                    (Some(Ending::Completed(_)), _) => over.push(workflow.id),
+                    _ => return Err(failed_workflow(workflow.id, "it is parked".to_owned())),
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(over)
 }

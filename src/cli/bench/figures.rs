@@ -16,6 +16,10 @@ const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58F6];
 
 /// What a probe makes durable at a time.
 const PIECE: [u8; 2_048] = [7; 2_048];
+/// Bytes before the first piece.
+const HEADER: usize = 4_096;
+/// Where a segment's header has its slots (docs/journal-format.md).
+const SLOT_AT: [u64; 2] = [512, 1_024];
 
 /// Processor time of all threads of this process so far.
 pub(super) fn cpu_time() -> Duration {
@@ -47,15 +51,26 @@ pub(super) fn refuse_memory(folder: &Path) -> Result<(), CliError> {
 }
 
 /// Measures how long it takes to make 2 KiB durable: appended to a file that is filled with zeros, as
-/// the journal's are.
+/// the journal's are; and the same with a slot in the file's header, as the journal writes them, which
+/// is one page more for the disk.
 pub(super) struct SyncProbe {
     path: PathBuf,
     file: File,
-    took: Vec<Duration>,
+    plain: Vec<Duration>,
+    with_slot: Vec<Duration>,
+}
+
+/// What a probe found: medians.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SyncTimes {
+    /// Of 2 KiB.
+    pub(super) plain: Duration,
+    /// Of 2 KiB and a slot.
+    pub(super) with_slot: Duration,
 }
 
 impl SyncProbe {
-    /// A probe in `folder` for `times` measurements.
+    /// A probe in `folder` for `times` measurements of either kind.
     ///
     /// # Errors
     /// [`CliError`] when the folder cannot be written.
@@ -63,37 +78,50 @@ impl SyncProbe {
         let path = folder.join("sync-time");
         let make = || {
             let file = File::create(&path)?;
-            file.write_all_at(&vec![0; PIECE.len() * times], 0)?;
+            file.write_all_at(&vec![0; HEADER + 2 * PIECE.len() * times], 0)?;
             file.sync_all()?;
             Ok(file)
         };
         let file = make().map_err(|error| unwritable(&path, &error))?;
-        Ok(Self { path, file, took: Vec::with_capacity(times) })
+        let (plain, with_slot) = (Vec::with_capacity(times), Vec::with_capacity(times));
+        Ok(Self { path, file, plain, with_slot })
     }
 
-    /// Measures so often, one after the other.
+    /// Measures so often, one after the other: first the plain ones.
     ///
     /// # Errors
     /// [`CliError`] when the file cannot be written.
     pub(super) fn measure(&mut self, times: usize) -> Result<(), CliError> {
-        let failed = |error: std::io::Error| unwritable(&self.path, &error);
-        for _ in 0..times {
-            let at = (self.took.len() * PIECE.len()) as u64;
+        for number in 0..2 * times {
+            let with_slot = number >= times;
+            let at = HEADER + (self.plain.len() + self.with_slot.len()) * PIECE.len();
             let began = Instant::now();
-            self.file.write_all_at(&PIECE, at).map_err(failed)?;
-            self.file.sync_data().map_err(failed)?;
-            self.took.push(began.elapsed());
+            let slot = (with_slot, SLOT_AT[number % 2]);
+            self.append(at as u64, slot).map_err(|error| unwritable(&self.path, &error))?;
+            let took = if with_slot { &mut self.with_slot } else { &mut self.plain };
+            took.push(began.elapsed());
         }
         Ok(())
     }
 
-    /// The median; the file goes.
+    fn append(&self, at: u64, (with_slot, slot_at): (bool, u64)) -> std::io::Result<()> {
+        self.file.write_all_at(&PIECE, at)?;
+        if with_slot {
+            self.file.write_all_at(&[7; 20], slot_at)?;
+        }
+        self.file.sync_data()
+    }
+
+    /// The medians; the file goes.
     ///
     /// # Errors
     /// [`CliError`] when the file cannot be removed.
-    pub(super) fn median(mut self) -> Result<Duration, CliError> {
+    pub(super) fn medians(self) -> Result<SyncTimes, CliError> {
         fs::remove_file(&self.path).map_err(|error| unwritable(&self.path, &error))?;
-        self.took.sort_unstable();
-        Ok(self.took.get(self.took.len() / 2).copied().unwrap_or_default())
+        let median = |mut took: Vec<Duration>| {
+            took.sort_unstable();
+            took.get(took.len() / 2).copied().unwrap_or_default()
+        };
+        Ok(SyncTimes { plain: median(self.plain), with_slot: median(self.with_slot) })
     }
 }

@@ -37,9 +37,9 @@ enum BenchCommand {
     ///
     /// Every stage is durable before the next one starts, and all goes through the channels, stages,
     /// journal and store that make videos. The data folder must be new, or left by --hold. JSON:
-    /// {workflows, wall_s, wf_per_s, cpu_ms_per_wf, syncs_per_wf, p50_ms, p99_ms, fdatasync_ms, rss_mb,
-    /// recovery_s, verified, payloads_read}; with --resume {live, lost, duplicated_steps,
-    /// first_progress_s, recovery_s, wall_s}.
+    /// {workflows, wall_s, wf_per_s, cpu_ms_per_wf, syncs_per_wf, p50_ms, p99_ms, fdatasync_ms,
+    /// group_sync_ms, rss_mb, recovery_s, verified, payloads_read}; with --resume {live, lost,
+    /// duplicated_steps, first_progress_s, recovery_s, wall_s}.
     Engine(EngineArgs),
     /// Make a data folder with channels that have long histories, to see how a node starts with them.
     ///

@@ -122,6 +122,24 @@ fn asking_brings_a_read_forward_but_not_past_a_back_off() {
     assert_eq!(polling.next_ms(), Some(6 + MINUTE));
 }
 
+#[test]
+fn patience_from_before_a_restart_holds_for_the_host_whoever_asks() {
+    let mut polling = Polling::new(4);
+    polling.declare(&key("a"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("b"), rule(60, Some("h")), 0, 0);
+    polling.declare(&key("c"), rule(60, None), 0, 0);
+    polling.spare(&key("a"), HOUR);
+    polling.spare(&key("c"), 2 * HOUR);
+    for name in ["a", "b", "c"] {
+        polling.ask(&key(name), 10);
+        polling.declare(&key(name), rule(60, (name != "c").then_some("h")), 10, 10);
+    }
+    assert_eq!(polling.begin(HOUR - 1), []);
+    let of_host = polling.begin(HOUR);
+    assert!(of_host == [key("a")] || of_host == [key("b")], "{of_host:?}");
+    assert_eq!(polling.due_ms(&key("c")), Some(2 * HOUR));
+}
+
 /// What happens next in a random course.
 #[derive(Debug, Clone)]
 enum Deed {
