@@ -135,6 +135,7 @@ pub struct Node {
     journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
     checkpoints: tokio::task::AbortHandle,
+    busy_poll: Option<tokio::task::AbortHandle>,
     store: StoreThread,
     parking: tokio::task::AbortHandle,
     _folder: DataFolder,
@@ -177,6 +178,8 @@ impl Node {
         let door = open_door(settings.listen).await?;
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
+        let has_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        let busy_poll = has_cores.then(|| tokio::spawn(journal.busy_poll()).abort_handle());
         let store = follow(&folder, &fold, clock.as_ref());
         let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
         let checkpointer = Arc::new(checkpointer);
@@ -280,6 +283,7 @@ impl Node {
             journal: journal.clone(),
             checkpointer,
             checkpoints: checkpoints.abort_handle(),
+            busy_poll,
             store,
             parking: parking.abort_handle(),
             _folder: folder,
@@ -320,6 +324,9 @@ impl Node {
         self.parking.abort();
         self.store.stop().await;
         self.checkpoints.abort();
+        if let Some(busy_poll) = self.busy_poll {
+            busy_poll.abort();
+        }
         let checkpointer = self.checkpointer;
         let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
         if let Ok(Err(error)) = checkpoint {

@@ -2,14 +2,13 @@
 //! thread in the node, a task on the paused clock in simulation.
 //!
 //! The queue is not bounded: a channel's actor has already applied what it sends, so there is no
-//! way to refuse it. What waits is bounded by admission (live workflows) and seen in
+//! way to refuse it. What is under way is bounded by admission (live workflows) and seen in
 //! [`JournalHandle::depth`].
 //!
 //! Architecture invariant: every request is answered exactly once, whatever becomes of the writer.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::log::LogError;
+use super::under_way::UnderWay;
 use super::writer::{AppendRequest, Failure, Writer};
 
 /// How much is committed with one sync. A group ends when it reaches either.
@@ -57,7 +57,7 @@ enum Message {
 #[derive(Clone)]
 pub struct JournalHandle {
     sender: mpsc::UnboundedSender<Message>,
-    depth: Arc<AtomicUsize>,
+    under_way: Arc<UnderWay>,
     failure: Failure,
 }
 
@@ -65,18 +65,25 @@ impl JournalHandle {
     /// Sends a request and returns at once; the outcome comes by its reply. Requests of one sender
     /// are committed in the order in which they were sent.
     pub fn append(&self, request: AppendRequest) {
-        self.depth.fetch_add(1, Ordering::Relaxed);
+        self.under_way.begin();
         // A request that cannot be sent is dropped here, and its reply says that the journal is
         // closed.
         if self.sender.send(Message::Append(request)).is_err() {
-            self.depth.fetch_sub(1, Ordering::Relaxed);
+            self.under_way.end(1);
         }
     }
 
-    /// How many requests wait.
+    /// How many requests were sent and are not answered yet.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.depth.load(Ordering::Relaxed)
+        self.under_way.count()
+    }
+
+    /// Keeps the thread of the runtime that runs it awake for answers that are due soon: worth it
+    /// beside a writer on a thread, where there are two cores. Never ends.
+    pub fn busy_poll(&self) -> impl Future<Output = ()> + Send + 'static {
+        let under_way = Arc::clone(&self.under_way);
+        async move { under_way.busy_poll().await }
     }
 
     /// Watches for the failure of the journal.
@@ -103,7 +110,7 @@ impl JournalHandle {
 pub struct WriterLoop {
     writer: Writer,
     receiver: mpsc::UnboundedReceiver<Message>,
-    depth: Arc<AtomicUsize>,
+    under_way: Arc<UnderWay>,
     limits: GroupLimits,
     /// Frames of the last group.
     last_group: usize,
@@ -113,10 +120,10 @@ pub struct WriterLoop {
 #[must_use]
 pub fn queue(writer: Writer, limits: GroupLimits) -> (JournalHandle, WriterLoop) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let depth = Arc::new(AtomicUsize::new(0));
+    let under_way = Arc::new(UnderWay::default());
     let failure = writer.failure();
-    let handle = JournalHandle { sender, depth: Arc::clone(&depth), failure };
-    (handle, WriterLoop { writer, receiver, depth, limits, last_group: 0 })
+    let handle = JournalHandle { sender, under_way: Arc::clone(&under_way), failure };
+    (handle, WriterLoop { writer, receiver, under_way, limits, last_group: 0 })
 }
 
 impl WriterLoop {
@@ -190,10 +197,10 @@ impl WriterLoop {
     }
 
     fn commit(&mut self, group: Vec<AppendRequest>) {
-        self.depth.fetch_sub(group.len(), Ordering::Relaxed);
         self.last_group = group.len();
         if !group.is_empty() {
             self.writer.commit_group(group);
+            self.under_way.end(self.last_group);
         }
     }
 
