@@ -19,6 +19,7 @@ pub mod options;
 pub mod output;
 pub mod render;
 pub mod run;
+pub mod runtime;
 pub mod script_cmd;
 pub mod secret;
 mod serve;

@@ -19,6 +19,7 @@ pub use workshop::{Works, WorksMaker};
 use super::data_folder::DataFolder;
 use super::desk::{ConfigFile, NodeDesk};
 use super::output::{CliError, Exit};
+use super::runtime::Vigil;
 use super::settings::{NodeSettings, open_error};
 use super::source_list::live_sources;
 use crate::actors::admission::Admission;
@@ -105,6 +106,8 @@ pub struct NodeParts {
     pub config_file: Option<ConfigFile>,
     /// Who does the work of the stages, instead of those who make videos.
     pub works: Option<WorksMaker>,
+    /// Of the runtime that the node runs on.
+    pub vigil: Vigil,
 }
 
 /// Makes the channels of a node whose live sources are the given ones.
@@ -135,7 +138,6 @@ pub struct Node {
     journal: JournalHandle,
     checkpointer: Arc<Checkpointer>,
     checkpoints: tokio::task::AbortHandle,
-    busy_poll: Option<tokio::task::AbortHandle>,
     store: StoreThread,
     parking: tokio::task::AbortHandle,
     _folder: DataFolder,
@@ -151,7 +153,7 @@ impl Node {
         settings: NodeSettings,
         parts: NodeParts,
     ) -> Result<Self, CliError> {
-        let NodeParts { channels, clock, entropy, config_file, works } = parts;
+        let NodeParts { channels, clock, entropy, config_file, works, vigil } = parts;
         // Without it a file-size limit would kill the process instead of failing the write.
         let survived = survive_file_size_limit();
         survived.map_err(|error| CliError::new(Exit::Failed, "signals_unavailable", error))?;
@@ -178,8 +180,7 @@ impl Node {
         let door = open_door(settings.listen).await?;
         let thread = writer.spawn_thread();
         thread.map_err(|error| CliError::new(Exit::Failed, "thread_unavailable", error))?;
-        let has_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        let busy_poll = has_cores.then(|| tokio::spawn(journal.busy_poll()).abort_handle());
+        vigil.keep(journal.under_way());
         let store = follow(&folder, &fold, clock.as_ref());
         let checkpointer = Checkpointer::new(journal_folder, Arc::clone(&fold), checkpoint);
         let checkpointer = Arc::new(checkpointer);
@@ -283,7 +284,6 @@ impl Node {
             journal: journal.clone(),
             checkpointer,
             checkpoints: checkpoints.abort_handle(),
-            busy_poll,
             store,
             parking: parking.abort_handle(),
             _folder: folder,
@@ -324,9 +324,6 @@ impl Node {
         self.parking.abort();
         self.store.stop().await;
         self.checkpoints.abort();
-        if let Some(busy_poll) = self.busy_poll {
-            busy_poll.abort();
-        }
         let checkpointer = self.checkpointer;
         let checkpoint = tokio::task::spawn_blocking(move || checkpointer.write()).await;
         if let Ok(Err(error)) = checkpoint {

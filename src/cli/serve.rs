@@ -16,6 +16,7 @@ use super::desk::ConfigFile;
 use super::options::{CommonOptions, Settings, absolute};
 use super::output::{CliError, Exit};
 use super::run::{ChannelMaker, Node, NodeParts};
+use super::runtime::{Vigil, node_runtime};
 use super::secret::secret_of;
 use super::settings::NodeSettings;
 use super::source_list::live_setups;
@@ -46,17 +47,18 @@ pub fn run(_: &RunArgs, common: &CommonOptions) -> Result<Exit, CliError> {
             .at("./ytempire.toml")
             .remedy("write one with `ytempire config init`, or name one with --config"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Failed, "no_runtime", error))?;
-    let outcome = runtime.block_on(serve(common, &settings));
+    let (runtime, vigil) = node_runtime()?;
+    let outcome = runtime.block_on(serve(common, &settings, vigil));
     // A worker thread that still waits for a child must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome
 }
 
-async fn serve(common: &CommonOptions, settings: &Settings) -> Result<Exit, CliError> {
+async fn serve(
+    common: &CommonOptions,
+    settings: &Settings,
+    vigil: Vigil,
+) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -75,7 +77,7 @@ async fn serve(common: &CommonOptions, settings: &Settings) -> Result<Exit, CliE
     let config = settings.config.clone();
     let channels: ChannelMaker =
         Box::new(move |sources: &Sources| Ok(live_setups(&config, sources, &client)));
-    let parts = NodeParts { channels, clock, entropy, config_file, works: None };
+    let parts = NodeParts { channels, clock, entropy, config_file, works: None, vigil };
     let node = Node::start(folder, node_settings, parts).await?;
     announce(common, settings, &node);
     let ended = wait(&node, &mut signals).await;

@@ -20,7 +20,7 @@ use crate::telemetry::failpoint;
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
 /// Rows or pieces that are written together: few enough that what is in the making is small beside
 /// what is kept.
-const WRITTEN_TOGETHER: usize = 64;
+const WRITTEN_TOGETHER: usize = 128;
 
 /// How long changes gather before they are written together: a row that changes again meanwhile is
 /// written once. What is asked for outside comes from the fold, so nobody waits for it.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`frame`] (one record), [`segment`] (the files that hold them, and how damage is
 //! told from a torn tail), [`log`] (what a writer needs of a log), [`writer`] and [`queue`] (the
-//! one writer and the way to it; `under_way` is what waits there), [`record`] (what a frame's
+//! one writer and the way to it; [`under_way`] is what waits there), [`record`] (what a frame's
 //! payload means), [`fold`] and [`part`] (what is true, and in which pieces it is kept),
 //! [`checkpoint`] and [`checkpointer`], [`open`] (all of it together), [`verify`] (reading without
 //! changing a byte), [`history`] (what has left the fold for sealed files), [`copy`] and [`export`]
@@ -30,7 +30,7 @@ pub mod record;
 pub mod rows;
 pub mod segment;
 pub mod store;
-mod under_way;
+pub mod under_way;
 pub mod verify;
 pub mod writer;
 

@@ -69,7 +69,7 @@ impl JournalHandle {
         // A request that cannot be sent is dropped here, and its reply says that the journal is
         // closed.
         if self.sender.send(Message::Append(request)).is_err() {
-            self.under_way.end(1);
+            self.under_way.give_up();
         }
     }
 
@@ -79,11 +79,10 @@ impl JournalHandle {
         self.under_way.count()
     }
 
-    /// Keeps the thread of the runtime that runs it awake for answers that are due soon: worth it
-    /// beside a writer on a thread, where there are two cores. Never ends.
-    pub fn busy_poll(&self) -> impl Future<Output = ()> + Send + 'static {
-        let under_way = Arc::clone(&self.under_way);
-        async move { under_way.busy_poll().await }
+    /// What was sent and is not answered yet, for a thread that can wait for it.
+    #[must_use]
+    pub fn under_way(&self) -> Arc<UnderWay> {
+        Arc::clone(&self.under_way)
     }
 
     /// Watches for the failure of the journal.
@@ -201,6 +200,7 @@ impl WriterLoop {
         if !group.is_empty() {
             self.writer.commit_group(group);
             self.under_way.end(self.last_group);
+            self.writer.announce();
         }
     }
 

@@ -1,24 +1,41 @@
-//! What was sent to the writer and is not answered yet, and a task that busy-polls meanwhile: to wake
+//! What was sent to the writer and is not answered yet, and a wait for it that does not sleep: to wake
 //! a sleeping thread of the runtime takes longer than all that a channel does between two frames.
 //!
-//! Architecture invariant: nobody waits here and nothing is decided. A node that commits nothing
-//! polls nothing, and one that waits for a slow disk stops after [`BUSY_POLL`].
+//! Architecture invariant: nothing is decided here, and nothing depends on the wait. A node that
+//! commits nothing waits for nothing, and one with a slow disk gives up after [`BUSY_POLL`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a thread of the runtime is kept awake for an answer: some syncs of a fast disk (facts:
-/// 0.06 to 0.09 ms each), little of a slow one's.
+/// How long a thread stays awake for a group: some syncs of a fast disk (facts/engines.md: 0.06 to
+/// 0.09 ms each), little of a slow one's.
 const BUSY_POLL: Duration = Duration::from_micros(300);
 
-/// Counts the requests that are under way.
-#[derive(Debug, Default)]
-pub(super) struct UnderWay {
+/// The requests that are under way.
+#[derive(Debug)]
+pub struct UnderWay {
     requests: AtomicUsize,
-    begun: Notify,
+    /// Groups that were answered, and 1.
+    group: AtomicUsize,
+    /// When the group began that is next to be answered, in nanoseconds from `born`.
+    since: AtomicU64,
+    born: Instant,
+    /// The last group that a thread stays awake for.
+    watched: AtomicUsize,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self {
+            requests: AtomicUsize::default(),
+            group: AtomicUsize::new(1),
+            since: AtomicU64::default(),
+            born: Instant::now(),
+            watched: AtomicUsize::default(),
+        }
+    }
 }
 
 impl UnderWay {
@@ -30,90 +47,88 @@ impl UnderWay {
     /// One more is about to be sent.
     pub(super) fn begin(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.begun.notify_one();
+            self.since.store(self.now(), Ordering::Relaxed);
         }
     }
 
-    /// So many are over, and their senders were told.
+    /// One could not be sent.
+    pub(super) fn give_up(&self) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A group of so many is over, and their senders were told.
     pub(super) fn end(&self, requests: usize) {
         self.requests.fetch_sub(requests, Ordering::Relaxed);
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.group.fetch_add(1, Ordering::Release);
     }
 
-    /// Keeps the thread that runs it awake while anything is under way, at most [`BUSY_POLL`] from
-    /// when there was nothing. All other tasks of the runtime come first. Never ends.
-    pub(super) async fn busy_poll(&self) {
-        loop {
-            self.begun.notified().await;
-            let began = Instant::now();
-            while self.count() > 0 && began.elapsed() < BUSY_POLL {
-                tokio::task::yield_now().await;
-            }
+    /// Keeps the calling thread busy until the next group is answered: at most [`BUSY_POLL`] since the
+    /// one before, or since there was nothing; not at all when nothing is under way or another thread
+    /// does so. For a thread of the runtime that has nothing else to do.
+    pub fn busy_poll(&self) {
+        let group = self.group.load(Ordering::Acquire);
+        if self.count() == 0 || self.watched.swap(group, Ordering::Relaxed) == group {
+            return;
         }
+        let limit = self.since.load(Ordering::Relaxed) + BUSY_POLL.as_nanos() as u64;
+        while self.group.load(Ordering::Acquire) == group && self.count() > 0 && self.now() < limit
+        {
+            std::thread::yield_now();
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.born.elapsed().as_nanos() as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::sync::Arc;
-    use std::task::{Context, Poll, Wake, Waker};
 
     use super::*;
 
-    /// Counts how often it was woken.
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Wakes {
-        fn count(&self) -> usize {
-            self.0.load(Ordering::Relaxed)
-        }
+    fn watch(under_way: &Arc<UnderWay>) -> std::thread::JoinHandle<()> {
+        let under_way = Arc::clone(under_way);
+        std::thread::spawn(move || under_way.busy_poll())
     }
 
     #[test]
-    fn it_polls_from_the_first_request_to_the_last_answer() {
+    fn nothing_is_waited_for_when_nothing_is_under_way() {
         let under_way = UnderWay::default();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
-        let mut polling = pin!(under_way.busy_poll());
-        let mut poll = || polling.as_mut().poll(&mut Context::from_waker(&waker));
-        assert_eq!(poll(), Poll::Pending);
-        assert_eq!(wakes.count(), 0, "nothing is under way");
+        under_way.busy_poll();
         under_way.begin();
-        under_way.begin();
-        assert_eq!(wakes.count(), 1);
-        assert_eq!(poll(), Poll::Pending);
-        assert_eq!(wakes.count(), 2, "it asks to be polled again");
         under_way.end(1);
-        assert_eq!(poll(), Poll::Pending);
-        assert_eq!(wakes.count(), 3, "one is still under way");
-        under_way.end(1);
-        assert_eq!(poll(), Poll::Pending);
-        assert_eq!((wakes.count(), under_way.count()), (3, 0), "all are answered");
+        under_way.busy_poll();
         under_way.begin();
-        assert_eq!(wakes.count(), 4);
+        under_way.give_up();
+        under_way.busy_poll();
+        assert_eq!(under_way.count(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn it_sleeps_when_an_answer_is_long_in_coming() {
-        let under_way = UnderWay::default();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
-        let mut polling = pin!(under_way.busy_poll());
-        let mut poll = || polling.as_mut().poll(&mut Context::from_waker(&waker));
+    #[test]
+    fn the_wait_ends_with_the_answer_or_at_its_limit() {
+        let under_way = Arc::new(UnderWay::default());
         under_way.begin();
-        assert_eq!(poll(), Poll::Pending);
-        tokio::time::advance(BUSY_POLL).await;
-        assert_eq!(wakes.count(), 1);
-        assert_eq!(poll(), Poll::Pending);
         under_way.begin();
-        tokio::task::yield_now().await;
-        assert_eq!(wakes.count(), 1, "requests that follow do not begin it anew");
+        let watching = watch(&under_way);
+        under_way.end(1);
+        watching.join().unwrap();
+        assert_eq!(under_way.count(), 1);
+        let since = under_way.since.load(Ordering::Relaxed);
+        // Nobody answers what is left.
+        watch(&under_way).join().unwrap();
+        assert!(under_way.now() - since >= BUSY_POLL.as_nanos() as u64);
+    }
+
+    #[test]
+    fn a_group_is_waited_for_by_one_thread() {
+        // The limit is far away, so that it is not what ends it.
+        let under_way = UnderWay { since: AtomicU64::new(u64::MAX / 2), ..UnderWay::default() };
+        under_way.requests.store(1, Ordering::Relaxed);
+        under_way.watched.store(1, Ordering::Relaxed);
+        under_way.busy_poll();
+        assert_eq!(under_way.count(), 1, "another thread does so");
     }
 }

@@ -183,7 +183,7 @@ impl Writer {
     }
 
     /// Commits a group in the given order and answers every request, refused ones too, in that
-    /// order.
+    /// order. [`Writer::announce`] is to follow.
     pub fn commit_group(&mut self, requests: Vec<AppendRequest>) {
         if let Some(cause) = self.failed() {
             for request in requests {
@@ -218,6 +218,10 @@ impl Writer {
             };
             reply.send(answer);
         }
+    }
+
+    /// Tells others of what was committed, once those who sent it have been told.
+    pub fn announce(&mut self) {
         self.commits.announce();
     }
 

@@ -14,6 +14,7 @@ use crate::cli::data_folder::DataFolder;
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
 use crate::cli::run::{ChannelMaker, ChannelSetup, Node, NodeParts, WorksMaker};
+use crate::cli::runtime::Vigil;
 use crate::cli::settings::NodeSettings;
 use crate::domain::channel::{Aspect, ChannelProfile, ChannelRules};
 use crate::domain::failure::Failure;
@@ -55,7 +56,7 @@ pub(super) fn channel_name(index: u32) -> Result<ChannelName, CliError> {
 }
 
 impl BenchNode {
-    /// Starts it in `folder`.
+    /// Starts it in `folder`, on the runtime whose `vigil` it is.
     ///
     /// # Errors
     /// [`CliError`] as of any node.
@@ -63,6 +64,7 @@ impl BenchNode {
         &self,
         folder: &Path,
         common: &CommonOptions,
+        vigil: Vigil,
     ) -> Result<Node, CliError> {
         let entropy = Arc::new(SystemEntropy);
         let boot_id = format!("{:016x}", entropy.draw());
@@ -82,6 +84,7 @@ impl BenchNode {
             entropy,
             config_file: None,
             works: Some(made),
+            vigil,
         };
         Node::start(folder, settings, parts).await
     }

@@ -13,6 +13,7 @@ use super::figures::{SyncProbe, cpu_time, peak_rss_mib, refuse_memory};
 use super::read_back::{ALONE, CROWD, ReadBack, in_another_process, refuse_used};
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
+use crate::cli::runtime::Vigil;
 use crate::telemetry::syncs;
 
 /// So many syncs are measured after so many workflows.
@@ -44,7 +45,11 @@ struct Figures {
 ///
 /// # Errors
 /// [`CliError`], also when a workflow or a payload is not there.
-pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+pub(super) async fn measure(
+    args: &EngineArgs,
+    common: &CommonOptions,
+    vigil: Vigil,
+) -> Result<Exit, CliError> {
     let settings = common.settings()?;
     let folder = settings.data_dir();
     refuse_memory(folder)?;
@@ -55,7 +60,7 @@ pub(super) async fn measure(args: &EngineArgs, common: &CommonOptions) -> Result
         step: Duration::ZERO,
         logs_executions: false,
     };
-    let node = bench.start(folder, common).await?;
+    let node = bench.start(folder, common, vigil).await?;
     let mut crowd = Starter::new(&node, args.channels, CROWD)?;
     let mut listener = Listener::new(&node);
     let synced_before = syncs::count();

@@ -23,6 +23,7 @@ use crate::cli::data_folder::unwritable;
 use crate::cli::options::CommonOptions;
 use crate::cli::output::{CliError, Exit};
 use crate::cli::run::Node;
+use crate::cli::runtime::Vigil;
 use crate::domain::event::Event;
 use crate::domain::ids::{Take, WorkflowId};
 use crate::domain::stage::StageName;
@@ -38,12 +39,16 @@ const STARTED: &str = "started.txt";
 ///
 /// # Errors
 /// [`CliError`] when the node fails.
-pub(super) async fn hold(args: &EngineArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+pub(super) async fn hold(
+    args: &EngineArgs,
+    common: &CommonOptions,
+    vigil: Vigil,
+) -> Result<Exit, CliError> {
     let settings = common.settings()?;
     let folder = settings.data_dir();
     refuse_memory(folder)?;
     let bench = bench_node(args, args.step);
-    let node = bench.start(folder, common).await?;
+    let node = bench.start(folder, common, vigil).await?;
     let mut listener = Listener::new(&node);
     let mut starter = Starter::new(&node, args.channels, &format!("held-{}", node.fold.applied()))?;
     let mut started = open_started(folder)?;
@@ -138,11 +143,15 @@ struct Resumed {
 ///
 /// # Errors
 /// [`CliError`] when the node fails.
-pub(super) async fn resume(args: &EngineArgs, common: &CommonOptions) -> Result<Exit, CliError> {
+pub(super) async fn resume(
+    args: &EngineArgs,
+    common: &CommonOptions,
+    vigil: Vigil,
+) -> Result<Exit, CliError> {
     let (began, began_at) = (Instant::now(), SystemClock.now());
     let settings = common.settings()?;
     let folder = settings.data_dir();
-    let node = bench_node(args, Duration::ZERO).start(folder, common).await?;
+    let node = bench_node(args, Duration::ZERO).start(folder, common, vigil).await?;
     let recovery_s = began.elapsed().as_secs_f64();
     finish_all(&node).await?;
     let wall_s = began.elapsed().as_secs_f64();

@@ -22,6 +22,7 @@ use clap::{Args, Subcommand};
 
 use super::options::CommonOptions;
 use super::output::{CliError, Exit};
+use super::runtime::node_runtime;
 use crate::config::quantity::parse_duration;
 
 /// Measure what the engine itself costs.
@@ -106,21 +107,18 @@ pub fn run(args: &BenchArgs, common: &CommonOptions) -> Result<Exit, CliError> {
         BenchCommand::Engine(args) => args,
         BenchCommand::SeedHistory(args) => return seed::seed(args, common),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Failed, "no_runtime", error))?;
+    let (runtime, vigil) = node_runtime()?;
     let (args, common) = (args.clone(), common.clone());
     // On a thread of the runtime, where those who ask a node are too.
     let work = runtime.spawn(async move {
         if args.hold {
-            hold::hold(&args, &common).await
+            hold::hold(&args, &common, vigil).await
         } else if args.resume {
-            hold::resume(&args, &common).await
+            hold::resume(&args, &common, vigil).await
         } else if args.read_back {
             read_back::read_back(&args, &common)
         } else {
-            engine::measure(&args, &common).await
+            engine::measure(&args, &common, vigil).await
         }
     });
     let outcome = runtime.block_on(work);

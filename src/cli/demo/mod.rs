@@ -22,6 +22,7 @@ use super::data_folder::DataFolder;
 use super::options::{CommonOptions, Settings};
 use super::output::{CliError, Exit};
 use super::run::{ChannelMaker, ChannelSetup, Node, NodeParts};
+use super::runtime::{Vigil, node_runtime};
 use super::secret::secret_of;
 use super::settings::NodeSettings;
 use crate::actors::messages::{ChannelMsg, CommandError};
@@ -57,11 +58,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// [`CliError`]: folder in use (4), journal damaged (5), a video parked, or the work interrupted (1).
 pub fn run(args: &DemoArgs, common: &CommonOptions) -> Result<Exit, CliError> {
     let settings = common.settings()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Failed, "no_runtime", error))?;
-    let outcome = runtime.block_on(demo(args, common, &settings));
+    let (runtime, vigil) = node_runtime()?;
+    let outcome = runtime.block_on(demo(args, common, &settings, vigil));
     // A worker thread that still waits for a child must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome
@@ -71,6 +69,7 @@ async fn demo(
     args: &DemoArgs,
     common: &CommonOptions,
     settings: &Settings,
+    vigil: Vigil,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -86,7 +85,7 @@ async fn demo(
     let mut node_settings = NodeSettings::of(&settings.config);
     node_settings.listen = ANY_LOCAL_PORT;
     node_settings.token = settings.config.http.token.as_ref().map(secret_of).transpose()?;
-    let parts = NodeParts { channels, clock, entropy, config_file: None, works: None };
+    let parts = NodeParts { channels, clock, entropy, config_file: None, works: None, vigil };
     let node = Node::start(folder, node_settings, parts).await?;
     let result = round(&node, common, began, &root).await;
     node.stop().await;

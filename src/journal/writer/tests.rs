@@ -79,6 +79,7 @@ fn a_group_is_numbered_densely_synced_once_folded_acknowledged_and_then_announce
     });
     // The replaced replies above were answered with `Closed` when they were dropped.
     writer.commit_group(group.into());
+    writer.announce();
     let wanted = ["fold 1", "fold 3", "fold 4", "ack 1", "ack 3", "ack 4", "announce"];
     assert_eq!(*story.lock().unwrap(), wanted);
     assert_eq!((disk.syncs(), disk.synced_frames()), (1, 3));
