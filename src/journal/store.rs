@@ -6,7 +6,8 @@
 //! keeps a sum over all rows, which opening compares, and a flush ends with our own fdatasync.
 //!
 //! Architecture invariant: nothing is kept here that the journal cannot rebuild; no file is ever
-//! deleted, a damaged store is set aside; no other file of the crate knows sled.
+//! deleted but what sled itself had not finished, a damaged store is set aside; no other file of the
+//! crate knows sled.
 
 use std::fs::{self, File};
 use std::io;
@@ -347,7 +348,29 @@ fn is_in_use(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
+/// Removes what sled was writing into a snapshot when its process was killed. sled takes it for one,
+/// the latest, and says that the store is corrupt (its issues 1527 and 1533); the one before is still
+/// there, for it goes only once the new one has its name.
+fn remove_unfinished_snapshots(folder: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Io { path: folder.to_path_buf(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_checked(folder: &Path) -> Result<Store, StoreError> {
+    remove_unfinished_snapshots(folder)?;
     let db = open_engine(folder)?;
     let rows = db.open_tree(TREE)?;
     let path = folder.join("db");

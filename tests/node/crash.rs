@@ -254,5 +254,9 @@ fn check(drill: &mut Drill, last: &serde_json::Value) {
     assert!(verified(&site.journal()).ok);
     let aside = std::fs::read_dir(site.state()).unwrap();
     let names: Vec<_> = aside.map(|entry| entry.unwrap().file_name()).collect();
-    assert!(names.iter().all(|name| !name.to_string_lossy().contains(".bad-")), "{names:?}");
+    assert!(
+        names.iter().all(|name| !name.to_string_lossy().contains(".bad-")),
+        "{names:?}: {}",
+        site.told()
+    );
 }

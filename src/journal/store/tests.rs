@@ -127,6 +127,25 @@ fn a_deleted_store_is_made_anew() {
 }
 
 #[test]
+fn a_kill_while_the_engine_opened_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    filled(&path);
+    drop(open(&path)); // sled writes a snapshot whenever it opens what is there.
+    let mut names = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name());
+    let whole = names.find(|name| name.to_string_lossy().starts_with("snap.")).unwrap();
+    let snapshot = fs::read(path.join(whole)).unwrap();
+    for written in [0, 12, snapshot.len() / 2, snapshot.len()] {
+        let unfinished = path.join("snap.00000000FFFFFFFF.generating");
+        fs::write(&unfinished, &snapshot[..written]).unwrap();
+        let opened = open(&path);
+        assert!(opened.set_aside.is_none(), "{written} bytes: {:?}", opened.set_aside);
+        assert_eq!((opened.store.applied(), opened.store.len()), (Seq(300), 300));
+        assert!(!unfinished.exists());
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_used_is_an_error_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
