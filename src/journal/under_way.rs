@@ -2,7 +2,7 @@
 //! a sleeping thread of the runtime takes longer than all that a channel does between two frames.
 //!
 //! Architecture invariant: nothing is decided here, and nothing depends on the wait. A node that
-//! commits nothing waits for nothing, and one with a slow disk gives up after [`BUSY_POLL`].
+//! commits nothing waits for nothing, and one with a slow disk gives up after 0.3 ms.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl UnderWay {
         self.group.fetch_add(1, Ordering::Release);
     }
 
-    /// Keeps the calling thread busy until the next group is answered: at most [`BUSY_POLL`] since the
+    /// Keeps the calling thread busy until the next group is answered: at most 0.3 ms since the
     /// one before, or since there was nothing; not at all when nothing is under way or another thread
     /// does so. For a thread of the runtime that has nothing else to do.
     pub fn busy_poll(&self) {
