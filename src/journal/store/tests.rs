@@ -131,7 +131,7 @@ fn a_kill_while_the_engine_opened_is_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     filled(&path);
-    drop(open(&path)); // sled writes a snapshot whenever it opens what is there.
+    drop(open(&path)); // sled writes a snapshot when it opens what has changed.
     let mut names = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name());
     let whole = names.find(|name| name.to_string_lossy().starts_with("snap.")).unwrap();
     let snapshot = fs::read(path.join(whole)).unwrap();
