@@ -26,17 +26,21 @@ models:
 test: setup-tests feed-corpus
 	$(CARGO) test --locked
 
-# The long drills that `make test` leaves out: bit rot and random kills, two hundred each, and twenty deaths at every failpoint.
+# The long drills that `make test` leaves out: bit rot and random kills, two hundred each, twenty deaths at every failpoint, and ten minutes of feeds from a bad server.
 drills: setup-tests
 	$(CARGO) test --locked --test node -- --ignored --nocapture
+	$(CARGO) test --locked --lib ten_minutes_of_a_bad_server -- --ignored --nocapture
 
 # What does not need a run: format and lints.
 check: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
+# The benches, and the tests that measure: the API under load, and appending to the journal.
 bench: setup
 	$(CARGO) bench --locked
+	$(CARGO) test --locked --release --lib -- --ignored --nocapture --test-threads=1 \
+	  a_hundred_clients_for_a_minute figures_of_appending
 
 # What the engine itself costs, as one line of JSON.
 bench-engine: setup

@@ -167,7 +167,7 @@ async fn a_hundred_clients_at_once_are_served_without_a_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute and measures: run it alone, in release, with --ignored --nocapture"]
+#[ignore = "takes a minute and measures: make bench"]
 async fn a_hundred_clients_for_a_minute_wait_at_most_50_ms_for_what_they_read() {
     let mut tally = load(60, Duration::from_millis(100)).await;
     assert_eq!(tally.failures, Vec::<u16>::new());

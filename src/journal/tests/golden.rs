@@ -58,7 +58,7 @@ fn write(folder: &Path) -> States {
 }
 
 #[test]
-#[ignore = "writes the golden files of the present schema; only until a version with it is released"]
+#[ignore = "writes the golden files of the present schema, only until a version with it is released: cargo test --lib write_the_golden_files -- --ignored"]
 fn write_the_golden_files() {
     let folder = golden().join(format!("journal-{SCHEMA}"));
     if folder.exists() {

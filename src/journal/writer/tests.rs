@@ -237,7 +237,7 @@ fn a_writer_that_is_gone_answers_everything() {
 /// Prints what DESIGN section 4 calls the measured limits: `cargo test --lib -- --ignored figures
 /// --nocapture`.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement: make bench"]
 fn figures_of_appending_two_kilobytes() {
     let folder = tempfile::tempdir().unwrap();
     let files = Arc::new(crate::journal::segment::files::DiskFiles);

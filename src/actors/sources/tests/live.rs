@@ -200,7 +200,7 @@ async fn a_bad_server_is_read_politely_and_loses_us_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "takes ten minutes: cargo test --lib -- --ignored ten_minutes"]
+#[ignore = "takes ten minutes: make drills"]
 async fn ten_minutes_of_a_bad_server_cost_next_to_nothing() {
     against_a_bad_server(Duration::from_secs(600), Duration::from_secs(2)).await;
 }
